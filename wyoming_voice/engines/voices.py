@@ -1,7 +1,11 @@
 """The voices that each engine has on this machine, found from files: no engine and no native library is loaded here."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 from .protocol import Options
@@ -28,24 +32,228 @@ class EngineVoice:
     version: str | None = None
 
 
-def rhvoice(_options: Options) -> Sequence[EngineVoice]:
-    return ()
+def _lines(path: Path, separator: str | None) -> Iterator[tuple[str, str]]:
+    """Yield the keys and values of a text file of settings; ``//`` begins a comment."""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        parts = line.split("//")[0].strip().split(separator, 1)
+        if len(parts) == 2:
+            yield parts[0].strip(), parts[1].strip()
 
 
-def rhvoice_missing(_options: Options) -> str | None:
-    return "not yet"
+# RHVoice
+
+RHVOICE_FREE: Final = ("elena", "anna", "irina", "aleksandr", "slt", "clb", "bdl", "alan")
+"""The freely licensed voices, the best first (engines are compared in docs/engines.md); others speak only if named."""
+
+_RHVOICE_LANGUAGES: Final = {
+    "Russian": ("ru", "русский"),
+    "English": ("en", "English"),
+    "Ukrainian": ("uk", "українська"),
+    "Georgian": ("ka", "ქართული"),
+    "Esperanto": ("eo", "Esperanto"),
+    "Kyrgyz": ("ky", "кыргызча"),
+    "Tatar": ("tt", "татарча"),
+    "Brazilian-Portuguese": ("pt-br", "português"),
+    "Macedonian": ("mk", "македонски"),
+    "Albanian": ("sq", "shqip"),
+    "Polish": ("pl", "polski"),
+    "Czech": ("cs", "čeština"),
+    "Slovak": ("sk", "slovenčina"),
+    "Croatian": ("hr", "hrvatski"),
+    "Serbian": ("sr", "српски"),
+    "Uzbek": ("uz", "oʻzbekcha"),
+}
+"""What ``voice.info`` calls a language; its own file carries no code."""
+
+_RHVOICE_REGIONS: Final = {"slt": "en-us", "clb": "en-us", "bdl": "en-us", "alan": "en-gb"}
+_RHVOICE_LIBRARIES: Final = ("/usr/lib/*-linux-gnu*", "/usr/lib64", "/usr/lib", "/usr/local/lib")
 
 
-def piper(_options: Options) -> Sequence[EngineVoice]:
-    return ()
+def rhvoice_library(options: Options) -> str | None:
+    """Find the native library: the option ``library``, else where distributions put it. The newest, or None."""
+    if named := options.get("library"):
+        return str(named) if Path(str(named)).is_file() else None
+    found = (path for folder in _RHVOICE_LIBRARIES for path in Path("/").glob(f"{folder[1:]}/libRHVoice.so.*"))
+    return max((str(path) for path in found), default=None)
 
 
-def piper_missing(_options: Options) -> str | None:
-    return "not yet"
+def rhvoice_folder(options: Options) -> Path:
+    """Where RHVoice's ``languages`` and ``voices`` are: the option ``folder``, else the distribution's."""
+    return Path(str(options.get("folder") or "/usr/share/RHVoice"))
+
+
+def rhvoice(options: Options) -> Sequence[EngineVoice]:
+    """RHVoice's voices: the freely licensed ones, or those that the option ``voices`` names, in its order."""
+    named = options.get("voices")
+    wanted = tuple(str(name).lower() for name in named) if isinstance(named, list | tuple) else RHVOICE_FREE
+    if rhvoice_library(options) is None:
+        return ()
+    folder = rhvoice_folder(options) / "voices"
+    return [_rhvoice_voice(path) for name in wanted if (path := folder / name / "voice.info").is_file()]
+
+
+def _rhvoice_voice(path: Path) -> EngineVoice:
+    info = dict(_lines(path, "="))
+    stem, name, language = path.parent.name, info.get("name", path.parent.name), info.get("language", "")
+    code, native = _RHVOICE_LANGUAGES.get(language, (language.lower(), language))
+    codes = (_RHVOICE_REGIONS.get(stem, code), code, code.split("-")[0])
+    free = stem in RHVOICE_FREE
+    return EngineVoice(
+        name=f"rhvoice-{stem}",
+        voice=name,
+        languages=tuple(dict.fromkeys(codes)),
+        description=f"RHVoice · {name} ({native})",
+        author="RHVoice contributors",
+        url="https://rhvoice.org",
+        licence="LGPL-2.1+" if free else "not free: see the copyright file of its package",
+        version=f"{info.get('format', 0)}.{info.get('revision', 0)}",
+    )
+
+
+def rhvoice_missing(options: Options) -> str | None:
+    """Say what RHVoice lacks here, and the command that installs it."""
+    if rhvoice_library(options) is None:
+        where = f" at {options['library']}" if options.get("library") else ""
+        return f"RHVoice is not installed (no libRHVoice{where}). Run: ./run.sh engines install rhvoice"
+    if not rhvoice(options):
+        folder = rhvoice_folder(options) / "voices"
+        asked = "of those that the option voices names" if options.get("voices") else "freely licensed"
+        return f"RHVoice has no voice {asked} in {folder}. Run: ./run.sh engines install rhvoice"
+    return None
+
+
+# Piper
+
+
+def piper_folder(options: Options) -> Path | None:
+    """Where Piper's voices are: the option ``folder``, else ``piper`` below the server's ``data_dir``."""
+    if folder := options.get("folder"):
+        return Path(str(folder)).expanduser()
+    return Path(str(options["data_dir"])) / "piper" if options.get("data_dir") else None
+
+
+def piper(options: Options) -> Sequence[EngineVoice]:
+    """Piper's voices: each ``NAME.onnx`` that has its ``NAME.onnx.json`` beside it."""
+    folder = piper_folder(options)
+    found = sorted(folder.glob("*.onnx")) if folder else []
+    return [voice for path in found if (voice := _piper_voice(path, Path(f"{path}.json"))) is not None]
+
+
+def _piper_voice(model: Path, described: Path) -> EngineVoice | None:
+    """Describe a voice by its JSON; None when that is absent or no Piper voice's."""
+    try:
+        info = json.loads(described.read_text(encoding="utf-8"))
+        language = info.get("language") or {}
+        code = str(language.get("code") or info["espeak"]["voice"]).lower().replace("_", "-")
+        family = str(language.get("family") or code.split("-")[0]).lower()
+        native = language.get("name_native") or language.get("name_english") or code
+        quality = info.get("audio", {}).get("quality")
+        spoken_by = str(info.get("dataset") or model.stem)
+        speakers = tuple(str(speaker) for speaker in info.get("speaker_id_map") or ())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return EngineVoice(
+        name=model.stem,
+        voice=model.stem,
+        languages=tuple(dict.fromkeys((code, family))),
+        description=f"Piper · {spoken_by} ({', '.join(str(part) for part in (native, quality) if part)})",
+        author="Piper voices",
+        url="https://huggingface.co/rhasspy/piper-voices",
+        licence="see the voice's MODEL_CARD",
+        speakers=speakers,
+        version=str(info["piper_version"]) if info.get("piper_version") else None,
+    )
+
+
+def piper_missing(options: Options) -> str | None:
+    """Say that there is no voice to speak with, and where to put one."""
+    if piper(options):
+        return None
+    folder = piper_folder(options)
+    where = f"in {folder}" if folder else "(no folder is set)"
+    return (
+        f"Piper has no voice {where}. Put a NAME.onnx and its NAME.onnx.json there "
+        f"(https://huggingface.co/rhasspy/piper-voices), or name another folder in engines: piper: options: folder:"
+    )
+
+
+# eSpeak NG
+
+_ESPEAK_FIRST: Final = ("ru", "en-us", "en-gb")
+_ESPEAK_UNSAID: Final = 10
+"""The priority of a language that its file does not claim (``ca-va``: ``ca``); espeak's own are 1 … 10, 5 if unsaid."""
+_ESPEAK_SPEAKERS: Final = (*(f"f{n}" for n in range(1, 6)), *(f"m{n}" for n in range(1, 9)), "whisper", "whisperf")
+"""The variants worth a list; the engine takes each one in its folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class EspeakFile:
+    """A language file of espeak."""
+
+    voice: str
+    """Our name of it: its language, or its file's name where another file has that language."""
+    path: str
+    """Relative to ``lang``: what the library loads it by."""
+    title: str
+    languages: tuple[str, ...]
+    priority: int
+
+
+def espeak_folder() -> Path | None:
+    """Where ``espeakng_loader`` keeps the library and ``espeak-ng-data``; None when it is not installed."""
+    spec = find_spec("espeakng_loader")
+    places = spec.submodule_search_locations if spec else None
+    return Path(places[0]) if places else None
+
+
+@cache
+def espeak_files(folder: Path) -> dict[str, EspeakFile]:
+    """Every language that espeak speaks, by the name of its voice, the preferred first; read once, in 10 ms."""
+    root = folder / "espeak-ng-data" / "lang"
+    files: dict[str, EspeakFile] = {}
+    # A plain language before its variants: `cmn` keeps its name, `cmn-Latn-pinyin` is called after its file.
+    for path in sorted((path for path in root.rglob("*") if path.is_file()), key=lambda path: (len(path.name), path)):
+        if (file := _espeak_file(path, root)) is not None:
+            taken = file.voice in files
+            files.setdefault(path.name.lower() if taken else file.voice, file)
+    named = (EspeakFile(voice, f.path, f.title, f.languages, f.priority) for voice, f in files.items())
+    first = {name: place for place, name in enumerate(_ESPEAK_FIRST)}
+    order = sorted(named, key=lambda file: (first.get(file.voice, len(first)), file.priority, file.title))
+    return {file.voice: file for file in order}
+
+
+def _espeak_file(path: Path, root: Path) -> EspeakFile | None:
+    title, priorities = path.name, dict[str, int]()
+    for key, value in _lines(path, None):
+        if key == "name":
+            title = value
+        elif key == "language":
+            code, *number = value.split()
+            priorities[code.lower()] = int(number[0]) if number else 5
+    if not priorities:
+        return None
+    voice = next(iter(priorities))
+    base = voice.split("-")[0]
+    priority = priorities.setdefault(base, _ESPEAK_UNSAID)
+    return EspeakFile(voice, path.relative_to(root).as_posix(), title, tuple(priorities), priority)
 
 
 def espeak(_options: Options) -> Sequence[EngineVoice]:
-    return ()
+    """Every language of eSpeak NG as a voice, Russian and English first; its variants are speakers."""
+    folder = espeak_folder()
+    return [
+        EngineVoice(
+            name=f"espeak-{file.voice}",
+            voice=file.voice,
+            languages=file.languages,
+            description=f"eSpeak NG · {file.title}",
+            author="The eSpeak NG project",
+            url="https://github.com/espeak-ng/espeak-ng",
+            licence="GPL-3.0",
+            speakers=_ESPEAK_SPEAKERS,
+        )
+        for file in (espeak_files(folder).values() if folder else ())
+    ]
 
 
 def whisper_missing(_options: Options) -> str | None:
