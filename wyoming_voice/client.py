@@ -1,0 +1,155 @@
+"""Talk to one worker, one request a connection: cancelling is leaving the block."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.event import Event
+from wyoming.info import Describe, Info
+
+from . import fields
+from .audio import PcmFormat, check_format
+from .engines.protocol import HEARD_RATE, Heard, Segment
+from .errors import VoiceError, WorkerLost, from_code
+from .link import read_heard, segment_event, transcribe_event
+from .server import parse_uri
+from .wire import EventLimits, EventParser, encode
+
+_READ_BYTES: Final = 256 * 1024
+_SEND_BYTES: Final = 64 * 1024
+_LIMITS: Final = EventLimits(header=64 * 1024, data=4 * 1024 * 1024, payload=4 * 1024 * 1024)
+_CONNECT_SECONDS: Final = 5.0
+
+
+@contextmanager
+def worker_errors(uri: str) -> Iterator[None]:
+    """Translate a broken connection: here it is the worker's fault, never the peer's."""
+    try:
+        yield
+    except (OSError, EOFError) as error:  # TimeoutError is an OSError
+        what = "did not answer in time" if isinstance(error, TimeoutError) else "broke the connection"
+        raise WorkerLost(f"The engine's worker at {uri} {what}; try again.") from error
+
+
+class Link:
+    """A connection to a worker."""
+
+    def __init__(
+        self, uri: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, step_timeout: float
+    ) -> None:
+        self._uri = uri
+        self._reader = reader
+        self._writer = writer
+        self._step_timeout = step_timeout
+        self._parser = EventParser(_LIMITS)
+
+    async def send(self, *events: Event) -> None:
+        """Write events; raises WorkerLost when the worker does not read in time."""
+        with worker_errors(self._uri):
+            self._writer.write(b"".join(map(encode, events)))
+            async with asyncio.timeout(self._step_timeout):
+                await self._writer.drain()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yield what the worker says; raises its ``error`` events, and WorkerLost when it stops before its end."""
+        while True:
+            with worker_errors(self._uri):
+                async with asyncio.timeout(self._step_timeout):
+                    received = await self._reader.read(_READ_BYTES)
+                if not received:
+                    raise EOFError
+            try:
+                events = list(self._parser.feed(received))
+            except VoiceError as error:
+                raise WorkerLost(f"The engine's worker at {self._uri} does not speak Wyoming: {error.text}") from error
+            for event in events:
+                if event.type == "error":
+                    raise from_code(fields.string(event.data, "code"), fields.string(event.data, "text") or "no reason")
+                yield event
+
+
+@asynccontextmanager
+async def connect(uri: str, step_timeout: float) -> AsyncIterator[Link]:
+    """Connect for one request; ``step_timeout`` is the longest wait, in seconds, for anything the worker does."""
+    where = parse_uri(uri)
+    with worker_errors(uri):
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            if isinstance(where, Path):
+                reader, writer = await asyncio.open_unix_connection(where, limit=2 * _READ_BYTES)
+            else:
+                reader, writer = await asyncio.open_connection(*where, limit=2 * _READ_BYTES)
+    try:
+        yield Link(uri, reader, writer, step_timeout)
+    finally:
+        writer.transport.abort()
+
+
+@asynccontextmanager
+async def synthesize(uri: str, segment: Segment, step_timeout: float) -> AsyncIterator[AsyncIterator[AudioChunk]]:
+    """Speak a segment; leaving the block cancels the rest."""
+    async with connect(uri, step_timeout) as link:
+        await link.send(segment_event(segment))
+        yield _audio(link)
+
+
+async def _audio(link: Link) -> AsyncIterator[AudioChunk]:
+    sound: PcmFormat | None = None
+    async for event in link.events():
+        if AudioChunk.is_type(event.type) and sound is not None:
+            yield AudioChunk(sound.rate, sound.width, sound.channels, event.payload or b"")
+        elif AudioStart.is_type(event.type):
+            sound = check_format(*(event.data.get(name) for name in ("rate", "width", "channels")))
+        elif AudioStop.is_type(event.type):
+            return
+
+
+@asynccontextmanager
+async def transcribe(
+    uri: str,
+    pcm: bytes,
+    step_timeout: float,
+    *,
+    language: str | None = None,
+    prompt: str | None = None,
+    terms: tuple[str, ...] = (),
+    model: str | None = None,
+) -> AsyncIterator[AsyncIterator[Heard]]:
+    """Recognise a piece, 16-bit mono PCM of 16 kHz; leaving the block cancels the rest."""
+    async with connect(uri, step_timeout) as link:
+        sound = {"rate": HEARD_RATE, "width": 2, "channels": 1}
+        await link.send(
+            transcribe_event(language=language, prompt=prompt, terms=terms, model=model),
+            AudioStart(**sound).event(),
+        )
+        for start in range(0, len(pcm), _SEND_BYTES):
+            await link.send(AudioChunk(audio=pcm[start : start + _SEND_BYTES], **sound).event())
+        await link.send(AudioStop().event())
+        yield _heard(link)
+
+
+async def _heard(link: Link) -> AsyncIterator[Heard]:
+    in_chunks = False
+    async for event in link.events():
+        if event.type == "transcript-chunk":
+            in_chunks = True
+            yield read_heard(event)
+        elif event.type == "transcript":
+            if not in_chunks and event.data.get("text"):
+                yield read_heard(event)  # a server that does not stream transcripts says it all here
+            return
+
+
+async def describe(uri: str, step_timeout: float) -> Info:
+    """Ask a Wyoming server what it can do; raises WorkerLost."""
+    async with connect(uri, step_timeout) as link:
+        await link.send(Describe().event())
+        async for event in link.events():
+            if Info.is_type(event.type):
+                try:
+                    return Info.from_event(event)
+                except (KeyError, TypeError, ValueError, AttributeError) as error:
+                    raise WorkerLost(f"The info of the Wyoming server at {uri} is not complete: {error!r}") from error
+    raise WorkerLost(f"The Wyoming server at {uri} did not describe itself.")

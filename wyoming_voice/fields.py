@@ -1,0 +1,60 @@
+"""Typed reading of an event's data: a peer may send anything under any name."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from .errors import BadRequest
+
+Data = Mapping[str, object]
+
+
+def string(data: Data, name: str) -> str | None:
+    """Return a string, or None where there is none or null; what Unicode cannot say becomes U+FFFD."""
+    value = data.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise BadRequest(f'"{name}" must be a string.')
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # a lone surrogate: JSON can carry it, no engine can say it
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
+
+
+def text(data: Data, name: str = "text") -> str:
+    """Return a string that must be there."""
+    value = string(data, name)
+    if value is None:
+        raise BadRequest(f'"{name}" is missing.')
+    return value
+
+
+def number(data: Data, name: str, default: float, *, least: float, most: float) -> float:
+    """Return a number between ``least`` and ``most``."""
+    value = data.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise BadRequest(f'"{name}" must be a number between {least:g} and {most:g}.')
+    return float(value)
+
+
+def strings(data: Data, name: str, *, most: int = 1000) -> tuple[str, ...]:
+    """Return a list of strings, empty where there is none."""
+    value = data.get(name)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or len(value) > most:
+        raise BadRequest(f'"{name}" must be a list of at most {most} strings.')
+    return tuple(text({name: item}, name) for item in value)
+
+
+def mapping(data: Data, name: str) -> Data:
+    """Return an object, empty where there is none or null."""
+    value = data.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadRequest(f'"{name}" must be an object.')
+    return cast("Data", value)

@@ -1,0 +1,165 @@
+"""Start workers: as a process of this machine, or as an address where somebody else runs one."""
+
+import asyncio
+import itertools
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from .client import describe
+from .engines.table import EngineSpec
+from .errors import EngineUnavailable, VoiceError, WorkerLost, from_code
+
+_LOGGER = logging.getLogger(__name__)
+
+_BOOT: Final = Path(__file__).with_name("boot.py")
+_STOP_SECONDS: Final = 1.0
+"""A worker has nothing to save: it ends at once unless it is in the middle of native code."""
+_LAST_WORDS: Final = 15  # lines of a worker's standard error that are kept to explain why it did not start
+
+
+@dataclass(slots=True)
+class ProcessWorker:
+    """A child process that ends when its standard input does, which also happens when we die."""
+
+    name: str
+    uri: str
+    _process: asyncio.subprocess.Process = field(repr=False)
+    _log: "asyncio.Task[None]" = field(repr=False)
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    async def ended(self) -> None:
+        """Wait until it has ended; says how in the log when that was not asked for."""
+        status = await self._process.wait()
+        await self._log
+        Path(self.uri.removeprefix("unix://")).unlink(missing_ok=True)
+        if status < 0:
+            _LOGGER.info("The worker %s was ended by %s", self.name, signal.Signals(-status).name)
+
+    async def stop(self) -> None:
+        """Close its standard input, and kill it a second later if need be."""
+        assert self._process.stdin is not None, "it was started with a pipe"
+        self._process.stdin.close()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+        await self._process.wait()
+
+
+class ProcessLauncher:
+    """Starts workers that listen on Unix sockets in a private temporary folder; leaving its block removes the folder."""
+
+    def __init__(self, environments: Path) -> None:
+        self._environments = environments
+        self._folder = tempfile.TemporaryDirectory(prefix="wyoming-voice-")
+        self._numbers = itertools.count(1)
+
+    def __enter__(self) -> "ProcessLauncher":
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._folder.cleanup()
+
+    async def start(self, spec: EngineSpec, options: Mapping[str, object], seconds: float) -> ProcessWorker:
+        """Start a worker and wait for its announcement; raises EngineUnavailable with what it said."""
+        name = f"{spec.name}-{next(self._numbers)}"
+        uri = f"unix://{self._folder.name}/{name}.sock"
+        process = await asyncio.create_subprocess_exec(
+            *(interpreter(self._environments, spec.name), "-P", str(_BOOT)),
+            *("--uri", uri, "--entry", spec.entry, "--task", spec.task, "--options", json.dumps(options)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        )
+        words: deque[str] = deque(maxlen=_LAST_WORDS)
+        log = asyncio.create_task(_copy_log(process, name, words), name=f"log {name}")
+        worker = ProcessWorker(name, uri, process, log)
+        try:
+            async with asyncio.timeout(seconds):
+                assert process.stdout is not None, "it was started with a pipe"
+                announced = await process.stdout.readline()
+                if not announced:
+                    await process.wait()
+                    await log
+        except TimeoutError:
+            await worker.stop()
+            raise EngineUnavailable(
+                f"{spec.description} was not ready within {seconds:g} s (engines.{spec.name}.start_timeout)."
+            ) from None
+        except asyncio.CancelledError:
+            await worker.stop()
+            raise
+        if not announced:
+            last = "\n".join(words)
+            raise EngineUnavailable(
+                f"{spec.description} does not load (exit status {process.returncode}). "
+                f"To mend it: {spec.install}. Its last words: {last or 'none'}"
+            )
+        said = json.loads(announced)
+        if "uri" not in said:
+            await worker.stop()
+            raise from_code(said["code"], said["text"])
+        _LOGGER.info("Worker %s is ready (process %s)", name, process.pid)
+        return worker
+
+
+def interpreter(environments: Path, engine: str) -> str:
+    """Find the Python that has an engine's packages: an environment of its own, or else ours."""
+    own = environments / engine / "bin" / "python"
+    return str(own) if own.exists() else sys.executable
+
+
+async def _copy_log(process: asyncio.subprocess.Process, name: str, words: "deque[str]") -> None:
+    assert process.stderr is not None, "it was started with a pipe"
+    while True:
+        try:
+            line = await process.stderr.readline()
+        except ValueError:  # a line longer than the reader's limit: what fits was dropped, go on behind it
+            continue
+        if not line:
+            return
+        text = line.decode("utf-8", "replace").rstrip()
+        words.append(text)
+        _LOGGER.debug("%s: %s", name, text)
+
+
+@dataclass(slots=True)
+class AddressWorker:
+    """A Wyoming server that somebody else runs."""
+
+    uri: str
+    _stopped: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+    async def ended(self) -> None:
+        """Wait until we let go of it."""
+        await self._stopped.wait()
+
+    async def stop(self) -> None:
+        """Let go of it."""
+        self._stopped.set()
+
+
+async def reach(name: str, uri: str, seconds: float) -> AddressWorker:
+    """See that a Wyoming server answers; raises EngineUnavailable."""
+    try:
+        await describe(uri, seconds)
+    except WorkerLost as error:
+        raise EngineUnavailable(f"The engine {name} does not answer at {uri}. Is it running?") from error
+    except VoiceError as error:
+        raise EngineUnavailable(f"The engine {name} at {uri} says: {error.text}") from error
+    return AddressWorker(uri)

@@ -1,0 +1,120 @@
+"""A Wyoming server on TCP or a Unix socket: it counts its peers and ends in order."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from .connection import Connection, PeerLimits, Session
+from .errors import BadRequest, Busy, EngineUnavailable
+
+
+def parse_uri(uri: str) -> tuple[str, int] | Path:
+    """Split ``tcp://HOST:PORT`` or ``unix://PATH``; raises BadRequest for anything else."""
+    parts = urlsplit(uri)
+    try:
+        if parts.scheme == "tcp" and parts.hostname and parts.port is not None:
+            return parts.hostname, parts.port
+    except ValueError:
+        pass
+    if parts.scheme == "unix" and parts.path:
+        return Path(parts.netloc + parts.path)
+    raise BadRequest(f"'{uri}' is no address: write tcp://HOST:PORT or unix:///PATH.")
+
+
+class Server:
+    """Listens from ``async with`` on; leaving the block closes every connection at once and waits for their jobs."""
+
+    def __init__(
+        self,
+        uri: str,
+        session: Callable[[], Session],
+        limits: PeerLimits,
+        *,
+        connections: int = 512,
+        connections_per_address: int = 64,
+    ) -> None:
+        self._where = parse_uri(uri)
+        self._session = session
+        self._limits = limits
+        self._most = connections
+        self._most_per_address = connections_per_address
+        self._connections: set[Connection] = set()
+        self._addresses: Counter[str] = Counter()
+        self._server: asyncio.Server | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def uris(self) -> list[str]:
+        """Where it really listens: port 0 has become a number."""
+        assert self._server is not None, "the server listens inside its block"
+        if isinstance(self._where, Path):
+            return [f"unix://{self._where}"]
+        names = [sock.getsockname() for sock in self._server.sockets]
+        return [f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}" for host, port, *_ in names]
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        if isinstance(self._where, Path):
+            self._where.unlink(missing_ok=True)
+            self._server = await loop.create_unix_server(self._connection, self._where, backlog=256)
+        else:
+            host, port = self._where
+            self._server = await loop.create_server(self._connection, host, port, backlog=256)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop_accepting()
+        for connection in list(self._connections):
+            connection.abort()
+        await self._empty.wait()
+        if isinstance(self._where, Path):
+            self._where.unlink(missing_ok=True)
+
+    def stop_accepting(self) -> None:
+        """Refuse new connections from now on."""
+        assert self._server is not None, "the server listens inside its block"
+        self._server.close()
+
+    async def drain(self, seconds: float) -> None:
+        """Accept nothing new, close idle peers, and give the others' requests so many seconds to end."""
+        self.stop_accepting()
+        for connection in list(self._connections):
+            connection.drain()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            for connection in list(self._connections):
+                connection.fail(EngineUnavailable("The server is stopping; try again in a moment."))
+
+    def _connection(self) -> Connection:
+        return Connection(self._session(), self._limits, self._add, self._remove)
+
+    def _add(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        self._addresses[connection.address] += 1
+        self._empty.clear()
+        if len(self._connections) > self._most:
+            connection.fail(Busy(f"The server has {self._most} connections already (limits.connections)."))
+        elif connection.address and self._addresses[connection.address] > self._most_per_address:
+            connection.fail(
+                Busy(
+                    f"{self._most_per_address} connections from one address are the most"
+                    " (limits.connections_per_address)."
+                )
+            )
+
+    def _remove(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._addresses[connection.address] -= 1
+        if not self._addresses[connection.address]:
+            del self._addresses[connection.address]
+        if not self._connections:
+            self._empty.set()
