@@ -1,0 +1,1 @@
+"""Text on its way to an engine: plain, in sentences, its language known; incremental where it still arrives."""
