@@ -1,0 +1,233 @@
+"""config.yml and the environment, as typed settings; a mistake is named by its place, with a guess at what was meant.
+
+``docs/config.md`` has a table of every key; a test keeps the two the same.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, Strict, ValidationError, model_validator
+
+from .config_mistake import guess, names, sentences
+from .config_source import Key, NotYaml, Source, environment, read_yaml
+from .config_type import (
+    Bytes,
+    Characters,
+    Count,
+    HttpAddress,
+    Language,
+    Languages,
+    ListenAddress,
+    Seconds,
+    SecondsOrNever,
+    SecondsOrZero,
+    ServerAddress,
+    empty,
+)
+from .engines.table import engines
+from .errors import BadRequest
+
+LARGEST: Final = 1024 * 1024
+"""Bytes of the largest config.yml that is read."""
+
+
+class ConfigError(BadRequest):
+    """The configuration cannot be used; every mistake is a line of its text."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_set(cls, value: object) -> object:
+        return empty(value)
+
+
+class Server(_Section):
+    """Where Wyoming clients connect."""
+
+    uri: ListenAddress = Field(
+        default="tcp://0.0.0.0:10300",
+        description="Where the server listens: `tcp://HOST:PORT` (port 0: any free one) or `unix:///PATH`",
+    )
+    name: str = Field(
+        default="wyoming-voice", min_length=1, description="The program name that clients see; keep it stable"
+    )
+    drain_timeout: SecondsOrZero = Field(
+        default=10.0, description="Seconds that speech under way may take to finish when the server is stopped"
+    )
+
+
+class Limits(_Section):
+    """What one client may ask for; all of it is enforced while reading."""
+
+    header: Bytes = Field(default=65536, description="Bytes of an event's header, the JSON line")
+    data: Bytes = Field(default=1048576, description="Bytes of an event's data, the JSON after the header")
+    payload: Bytes = Field(default=1048576, description="Bytes of an event's payload, the audio")
+    text: Characters = Field(default=100000, description="Characters to speak in one request")
+    audio: Seconds = Field(default=1800.0, description="Seconds of audio to transcribe in one request")
+    connections: Count = Field(default=512, description="Connections at once")
+    connections_per_address: Count = Field(default=64, description="Connections at once from one address")
+    idle: Seconds = Field(default=600.0, description="Seconds that a connection may stay open without a request")
+    event: Seconds = Field(default=30.0, description="Seconds that a client may take to send one event whole")
+    input: Seconds = Field(default=120.0, description="Seconds that a request waits for the client's next event")
+    write: Seconds = Field(default=30.0, description="Seconds that a client may take to read what it is sent")
+    queue: Count = Field(default=64, description="Requests that may wait for one engine; the next is told `busy`")
+    audio_ahead: Bytes = Field(default=1048576, description="Bytes of audio made ahead of a slow client, per request")
+
+
+class EngineSettings(_Section):
+    """One engine: how many workers, when they come and go, and the engine's own options."""
+
+    enabled: bool = Field(default=True, description="Whether it is used at all")
+    type: str | None = Field(
+        default=None, description="The engine in the table, when the key is a name of your own (a second Piper, say)"
+    )
+    uri: ServerAddress | None = Field(
+        default=None, description="A Wyoming server that runs elsewhere: `tcp://HOST:PORT` or `unix:///PATH`"
+    )
+    task: Literal["tts", "asr"] | None = Field(
+        default=None, description="With `uri`: what to use it for; null: what its `describe` says"
+    )
+    languages: Languages | None = Field(
+        default=None, description="Use it for these languages only; null: all that it knows"
+    )
+    voices: tuple[str, ...] | None = Field(default=None, description="With `uri`: its voices to offer; null: all")
+    workers: Annotated[int, Strict()] = Field(default=1, ge=1, le=64, description="Worker processes at most")
+    preload: bool = Field(default=False, description="Start a worker with the server, not with the first request")
+    ttl: SecondsOrNever = Field(
+        default=600.0, description="Seconds until an idle worker is ended; 0: at once, `never`: not at all"
+    )
+    device: str = Field(default="cpu", min_length=1, description="Where its model runs: `cpu`, `cuda:0`, …")
+    start_timeout: Seconds = Field(default=120.0, description="Seconds that a worker may take to load its model")
+    step_timeout: Seconds = Field(default=60.0, description="Seconds that the engine may take for its next step")
+    options: Annotated[dict[str, JsonValue], BeforeValidator(empty)] = Field(
+        default={}, description="The engine's own settings; config.yml shows those of each"
+    )
+
+
+class Device(_Section):
+    """One processor that engines share."""
+
+    running: Count = Field(default=1, description="Turns that may run on it at once, over all engines")
+
+
+class Settings(_Section):
+    """Everything that a user can set."""
+
+    languages: Languages = Field(
+        default=("ru", "en"), description="Your languages in order; only they are offered, the first is the default"
+    )
+    voice: str | None = Field(
+        default=None,
+        description="The voice for everybody who names none; null: the best installed one for the language",
+    )
+    voices: Annotated[dict[Language, str], BeforeValidator(empty)] = Field(
+        default={}, description="The voice for each language, where a request names none"
+    )
+    data_dir: Path = Field(
+        default=Path("data"), description="Folder of voices, weights and outputs, relative to the folder of config.yml"
+    )
+    server: Server = Server()
+    http: HttpAddress = Field(
+        default="127.0.0.1:8013", description="Where the HTTP bridge listens, `HOST:PORT`, or `off`"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged")
+    limits: Limits = Limits()
+    engines: Annotated[dict[str, EngineSettings], BeforeValidator(empty)] = Field(
+        default={},
+        description="Engines by name; one that is not named is used with these defaults when it is installed",
+    )
+    devices: Annotated[dict[str, Device], BeforeValidator(empty)] = Field(
+        default={}, description="Limits of devices by name; a device that is not named has none"
+    )
+
+    def engine(self, name: str) -> EngineSettings:
+        """Return what is set for an engine, or the defaults."""
+        return self.engines.get(name, EngineSettings())
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read the settings: the defaults, over them the file (None: no file), over it the environment.
+
+    ``data_dir`` comes back absolute. Raises ConfigError with every mistake there is, one a line.
+    """
+    source = Source("the defaults") if path is None else _read(path)
+    environment(source, environ, _names)
+    found = [*_unknown_engines(source.values), *_unknown_devices(source.values)]
+    try:
+        settings = Settings.model_validate(source.values)
+    except ValidationError as error:
+        found = [*sentences(error, Settings), *found]
+    else:
+        folder = path.parent if path else Path()
+        settings = settings.model_copy(update={"data_dir": folder.absolute() / settings.data_dir.expanduser()})
+    for key, text in found:
+        source.note(key, text)
+    if source.mistakes:
+        raise ConfigError("\n".join(str(mistake) for mistake in source.mistakes))
+    return settings
+
+
+def _read(path: Path) -> Source:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file; name another with --config, or leave it out") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > LARGEST:
+        raise ConfigError(f"{path}: is larger than 1 MiB; settings are not")
+    try:
+        values, source = read_yaml(content.decode("utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}:{line}: is not UTF-8 text; save it as UTF-8") from error
+    except NotYaml as error:
+        where = f"{path}:{error.line}:{error.column}" if error.line else str(path)
+        raise ConfigError(f"{where}: {error}") from error
+    if values is not None and not isinstance(values, dict):
+        raise ConfigError(f"{path}: must consist of keys and values, such as 'languages: [ru, en]'")
+    source.values = values or {}
+    return source
+
+
+def _names(key: Key, there: Iterable[str]) -> Iterable[str]:
+    known = names(Settings, key, there)
+    return [*engines(), *known] if key == ("engines",) else known
+
+
+def _named(values: Mapping[str, Any], section: str) -> Mapping[str, Mapping[str, Any]]:
+    found = values.get(section)
+    return {str(k): v if isinstance(v, dict) else {} for k, v in found.items()} if isinstance(found, dict) else {}
+
+
+def _unknown_engines(values: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
+    for name, engine in _named(values, "engines").items():
+        key = ("engines", name)
+        kind, uri = engine.get("type"), engine.get("uri")
+        if kind and uri:
+            yield (*key, "type"), "an engine has a type or a uri, not both"
+        if uri is None:
+            only = [part for part in ("task", "voices") if engine.get(part) is not None]
+            yield from (((*key, part), "is only for an engine with a uri") for part in only)
+        if isinstance(kind, str) and kind not in engines():
+            yield (*key, "type"), f"no such engine{_which(kind)}"
+        elif kind is None and uri is None and name not in engines():
+            yield key, f"no such engine{_which(name, '; a name of your own needs a type or a uri')}"
+
+
+def _which(name: str, more: str = "") -> str:
+    return guess(name, engines()) or f"; there are {', '.join(engines())}{more}"
+
+
+def _unknown_devices(values: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
+    """Find engines on a device that is not among those listed; where none is listed, any name will do."""
+    known = [*_named(values, "devices"), "cpu"]
+    for name, engine in _named(values, "engines").items():
+        device = engine.get("device")
+        if isinstance(device, str) and len(known) > 1 and device not in known:
+            yield ("engines", name, "device"), f"no such device '{device}' under devices{guess(device, known)}"

@@ -1,0 +1,75 @@
+"""The kinds of values in config.yml, each with what it refuses and why."""
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
+
+from .config_mistake import Unit
+
+
+def _language(tag: str) -> str:
+    tag = tag.replace("_", "-").lower()
+    if not re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{1,8})*", tag):
+        raise ValueError(f"must be a language tag such as 'ru' or 'en-gb', not {tag!r}")
+    return tag
+
+
+def _distinct(languages: tuple[str, ...]) -> tuple[str, ...]:
+    twice = [tag for n, tag in enumerate(languages) if tag in languages[:n]]
+    if twice:
+        raise ValueError(f"has {twice[0]!r} more than once")
+    return languages
+
+
+def _address(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.scheme == "unix" and parts.path and not parts.netloc:
+        return uri
+    try:
+        if parts.scheme == "tcp" and parts.hostname and parts.port is not None and not parts.path:
+            return uri
+    except ValueError:  # a port that is no number, or above 65535
+        pass
+    raise ValueError(f"must be tcp://HOST:PORT or unix:///PATH, not {uri!r}")
+
+
+def _reachable(uri: str) -> str:
+    if _address(uri).startswith("tcp:") and not urlsplit(uri).port:
+        raise ValueError("port 0 cannot be connected to; give the port on which that server listens")
+    return uri
+
+
+def _http(address: str) -> str:
+    if address == "off":
+        return address
+    try:
+        parts = urlsplit(f"//{address}")
+        if parts.hostname and parts.port is not None and parts.netloc == address:
+            return address
+    except ValueError:  # a port that is no number, or above 65535
+        pass
+    raise ValueError(f"must be HOST:PORT, or off, not {address!r}")
+
+
+def _never(value: object) -> object:
+    return None if value == "never" else value
+
+
+def empty(value: object) -> object:
+    """Take a section whose every line is commented out, which YAML calls null, for one without keys."""
+    return {} if value is None else value
+
+
+Language = Annotated[str, AfterValidator(_language)]
+Languages = Annotated[tuple[Language, ...], Field(min_length=1), AfterValidator(_distinct)]
+Count = Annotated[int, Strict(), Field(ge=1)]
+Bytes = Annotated[int, Strict(), Field(ge=1024), Unit("bytes")]
+Characters = Annotated[int, Strict(), Field(ge=1), Unit("characters")]
+Seconds = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False), Unit("seconds")]
+SecondsOrZero = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False), Unit("seconds")]
+SecondsOrNever = Annotated[SecondsOrZero | None, BeforeValidator(_never), Unit("seconds")]
+ListenAddress = Annotated[str, AfterValidator(_address)]
+ServerAddress = Annotated[str, AfterValidator(_reachable)]
+HttpAddress = Annotated[str, AfterValidator(_http)]
