@@ -1,7 +1,7 @@
 """Talk to one worker, one request a connection: cancelling is leaving the block."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -53,7 +53,7 @@ class Link:
             async with asyncio.timeout(self._step_timeout):
                 await self._writer.drain()
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncGenerator[Event, None]:
         """Yield what the worker says; raises its ``error`` events, and WorkerLost when it stops before its end."""
         while True:
             with worker_errors(self._uri):
@@ -88,14 +88,16 @@ async def connect(uri: str, step_timeout: float) -> AsyncIterator[Link]:
 
 
 @asynccontextmanager
-async def synthesize(uri: str, segment: Segment, step_timeout: float) -> AsyncIterator[AsyncIterator[AudioChunk]]:
+async def synthesize(
+    uri: str, segment: Segment, step_timeout: float
+) -> AsyncIterator[AsyncGenerator[AudioChunk, None]]:
     """Speak a segment; leaving the block cancels the rest."""
     async with connect(uri, step_timeout) as link:
         await link.send(segment_event(segment))
         yield _audio(link)
 
 
-async def _audio(link: Link) -> AsyncIterator[AudioChunk]:
+async def _audio(link: Link) -> AsyncGenerator[AudioChunk, None]:
     sound: PcmFormat | None = None
     async for event in link.events():
         if AudioChunk.is_type(event.type) and sound is not None:
@@ -116,7 +118,7 @@ async def transcribe(
     prompt: str | None = None,
     terms: tuple[str, ...] = (),
     model: str | None = None,
-) -> AsyncIterator[AsyncIterator[Heard]]:
+) -> AsyncIterator[AsyncGenerator[Heard, None]]:
     """Recognise a piece, 16-bit mono PCM of 16 kHz; leaving the block cancels the rest."""
     async with connect(uri, step_timeout) as link:
         sound = {"rate": HEARD_RATE, "width": 2, "channels": 1}
@@ -130,7 +132,7 @@ async def transcribe(
         yield _heard(link)
 
 
-async def _heard(link: Link) -> AsyncIterator[Heard]:
+async def _heard(link: Link) -> AsyncGenerator[Heard, None]:
     in_chunks = False
     async for event in link.events():
         if event.type == "transcript-chunk":

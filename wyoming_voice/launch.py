@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from .client import describe
-from .engines.table import EngineSpec
+from .engines.table import EngineSpec, environment
 from .errors import EngineUnavailable, VoiceError, WorkerLost, from_code
 
 _LOGGER = logging.getLogger(__name__)
@@ -44,7 +44,6 @@ class ProcessWorker:
         """Wait until it has ended; says how in the log when that was not asked for."""
         status = await self._process.wait()
         await self._log
-        Path(self.uri.removeprefix("unix://")).unlink(missing_ok=True)
         if status < 0:
             _LOGGER.info("The worker %s was ended by %s", self.name, signal.Signals(-status).name)
 
@@ -61,14 +60,14 @@ class ProcessWorker:
 
 
 class ProcessLauncher:
-    """Starts workers that listen on Unix sockets in a private temporary folder; leaving its block removes the folder."""
+    """Starts workers that listen on Unix sockets in a private temporary folder; leaving its block removes it."""
 
-    def __init__(self, environments: Path) -> None:
-        self._environments = environments
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
         self._folder = tempfile.TemporaryDirectory(prefix="wyoming-voice-")
         self._numbers = itertools.count(1)
 
-    def __enter__(self) -> "ProcessLauncher":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -79,7 +78,7 @@ class ProcessLauncher:
         name = f"{spec.name}-{next(self._numbers)}"
         uri = f"unix://{self._folder.name}/{name}.sock"
         process = await asyncio.create_subprocess_exec(
-            *(interpreter(self._environments, spec.name), "-P", str(_BOOT)),
+            *(interpreter(self._data_dir, spec.name), "-P", str(_BOOT)),
             *("--uri", uri, "--entry", spec.entry, "--task", spec.task, "--options", json.dumps(options)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -118,9 +117,9 @@ class ProcessLauncher:
         return worker
 
 
-def interpreter(environments: Path, engine: str) -> str:
+def interpreter(data_dir: Path, engine: str) -> str:
     """Find the Python that has an engine's packages: an environment of its own, or else ours."""
-    own = environments / engine / "bin" / "python"
+    own = environment(data_dir, engine) / "bin" / "python"
     return str(own) if own.exists() else sys.executable
 
 

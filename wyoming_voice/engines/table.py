@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final, Literal
 
 from . import voices
@@ -16,7 +17,7 @@ Task = Literal["tts", "asr"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSpec:
-    """What the server knows of an engine without loading it. A third party's entry point names one of these."""
+    """What the server knows of an engine without loading it; a third party's entry point names one."""
 
     name: str
     task: Task
@@ -41,10 +42,24 @@ class EngineSpec:
 
     def missing(self, options: Options) -> str | None:
         """Say what keeps this engine from working, and the command that mends it; None when it is ready."""
-        absent = [module for module in self.modules if find_spec(module) is None]
+        absent = [module for module in self.modules if not self._has(module, options)]
         if absent:
             return f"{self.description} is not installed (no {', '.join(absent)}). Run: {self.install}"
         return self.ready(options)
+
+    def _has(self, module: str, options: Options) -> bool:
+        """Look for a package where the engine's worker will: in its own environment if it has one, or else in ours."""
+        own = environment(Path(str(options.get("data_dir", "data"))), self.name)
+        if own.exists():
+            return any(own.glob(f"lib/python*/site-packages/{module}")) or any(
+                own.glob(f"lib/python*/site-packages/{module}.py")
+            )
+        return find_spec(module) is not None
+
+
+def environment(data_dir: Path, engine: str) -> Path:
+    """Return the folder of an engine's own Python environment, whether there is one or not."""
+    return data_dir / "engines" / engine
 
 
 # In order of preference: the first that is ready and speaks (or hears) a language is the language's default.

@@ -1,0 +1,144 @@
+"""The only place that builds things: what is opened here is closed in reverse order."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from wyoming.event import Event
+from wyoming.info import Info
+
+from . import client
+from .config import Settings
+from .connection import PeerLimits
+from .errors import VoiceError
+from .handlers.info import describe
+from .handlers.wyoming import WyomingSession
+from .launch import ProcessLauncher, reach
+from .pool import DevicePlan, EnginePlan, Pool, Worker
+from .server import Server
+from .speech import Speech
+from .survey import survey
+from .voices import Place
+from .wire import EventLimits
+
+_LOGGER = logging.getLogger(__name__)
+
+_LOOK_SECONDS: Final = 15.0
+"""How often the machine is looked at again: what is installed meanwhile is offered without a restart."""
+_REMOTE_SECONDS: Final = 5.0
+
+
+class Voices:
+    """The catalogue of the moment, and the info made of it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._remote: dict[str, Info] = {}
+        self.catalogue = survey(settings, {})
+        self.info: Event = describe(self.catalogue)
+
+    async def keep_true(self) -> None:
+        """Look again for as long as the server runs: at servers elsewhere first, then at this machine."""
+        while True:
+            await self.look()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Look once."""
+        elsewhere = [place for place in self.catalogue.places.values() if place.settings.uri is not None]
+        await asyncio.gather(*(self._ask(place) for place in elsewhere))
+        self.catalogue = await asyncio.to_thread(survey, self._settings, dict(self._remote))
+        self.info = describe(self.catalogue)
+
+    async def _ask(self, place: Place) -> None:
+        assert place.settings.uri is not None, "only servers elsewhere are asked"
+        try:
+            self._remote[place.name] = await client.describe(place.settings.uri, _REMOTE_SECONDS)
+        except VoiceError as error:  # it keeps what it had: a request says what is wrong
+            _LOGGER.debug("%s does not describe itself: %s", place.name, error.text)
+
+
+class App:
+    """A running application without front doors: what the command line needs to speak and to listen."""
+
+    def __init__(self, settings: Settings, voices: Voices, pool: Pool) -> None:
+        self.settings = settings
+        self.voices = voices
+        self.pool = pool
+        self.speech = Speech(settings, pool, lambda: voices.catalogue)
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[App]:
+    """Build the application; leaving the block ends every worker."""
+    async with AsyncExitStack() as stack:
+        voices = Voices(settings)
+        launcher = stack.enter_context(ProcessLauncher(settings.data_dir))
+
+        async def start(engine: str) -> Worker:
+            place = voices.catalogue.places[engine]
+            if place.settings.uri is not None:
+                return await reach(engine, place.settings.uri, _REMOTE_SECONDS)
+            assert place.spec is not None, "an engine without an address is one of the table's"
+            return await launcher.start(place.spec, place.options, place.settings.start_timeout)
+
+        pool = Pool(_engine_plans(settings, voices.catalogue.places), _device_plans(settings), start)
+        stack.push_async_callback(pool.close)
+        yield App(settings, voices, pool)
+
+
+@asynccontextmanager
+async def open_server(app: App) -> AsyncIterator[Server]:
+    """Open the Wyoming front door, and start what is to be there before anybody asks."""
+    settings = app.settings
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(
+            Server(
+                settings.server.uri,
+                lambda: WyomingSession(
+                    app.speech,
+                    lambda: app.voices.info,
+                    settings.server.name,
+                    settings.limits.text,
+                    settings.limits.audio,
+                ),
+                _peer_limits(settings),
+                connections=settings.limits.connections,
+                connections_per_address=settings.limits.connections_per_address,
+            )
+        )
+        looking = asyncio.create_task(app.voices.keep_true(), name="keep the catalogue true")
+        stack.callback(looking.cancel)
+        for name, place in app.voices.catalogue.places.items():
+            if place.settings.preload:
+                app.pool.preload(name)
+        yield server
+
+
+def _engine_plans(settings: Settings, places: Mapping[str, Place]) -> dict[str, EnginePlan]:
+    return {
+        name: EnginePlan(
+            workers=place.settings.workers,
+            queue=settings.limits.queue,
+            ttl=place.settings.ttl,
+            device=place.settings.device,
+        )
+        for name, place in places.items()
+    }
+
+
+def _device_plans(settings: Settings) -> dict[str, DevicePlan]:
+    return {name: DevicePlan(running=device.running) for name, device in settings.devices.items()}
+
+
+def _peer_limits(settings: Settings) -> PeerLimits:
+    limits = settings.limits
+    return PeerLimits(
+        events=EventLimits(limits.header, limits.data, limits.payload),
+        idle=limits.idle,
+        event=limits.event,
+        input=limits.input,
+        write=limits.write,
+    )

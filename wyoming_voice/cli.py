@@ -1,0 +1,118 @@
+"""The command line. What a command is asked for goes to standard output, everything else to standard error."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from . import __version__
+from .errors import BadRequest, VoiceError
+
+_CHECKOUT: Final = Path(__file__).resolve().parent.parent
+_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns 0, 1 for a failure, 2 for a wrong command line or configuration."""
+    chosen = _parser().parse_args(arguments)
+    from .config import ConfigError, load  # noqa: PLC0415 - `--help` and a mistyped command answer at once
+
+    try:
+        settings = load(_config_file(chosen.config), _environment(chosen))
+    except ConfigError as error:
+        print(error.text, file=sys.stderr)
+        return 2
+    quiet = logging.INFO if chosen.command == "serve" else logging.WARNING
+    logging.basicConfig(
+        level=max(_LEVELS[settings.log_level], quiet) if settings.log_level == "info" else _LEVELS[settings.log_level],
+        format="%(asctime)s %(levelname)s %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+    )
+    from . import command  # noqa: PLC0415 - as above
+
+    try:
+        return asyncio.run(command.COMMANDS[chosen.command](settings, chosen))
+    except BadRequest as error:
+        print(error.text, file=sys.stderr)
+        return 2
+    except VoiceError as error:
+        print(error.text, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `… | head`: whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _config_file(named: str | None) -> Path | None:
+    """Find the configuration: named on the command line, in the environment, or beside the checkout."""
+    name = named or os.environ.get("WYOMING_VOICE_CONFIG")
+    if name:
+        return Path(name)
+    beside = _CHECKOUT / "config.yml"
+    return beside if beside.exists() else None
+
+
+def _environment(chosen: argparse.Namespace) -> dict[str, str]:
+    environ = dict(os.environ)
+    if chosen.command == "serve":
+        if chosen.uri is not None:
+            environ["WYOMING_VOICE__SERVER__URI"] = chosen.uri
+        if chosen.http is not None:
+            environ["WYOMING_VOICE__HTTP"] = chosen.http
+    return environ
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./run.sh" if (_CHECKOUT / "run.sh").exists() else "wyoming-voice",
+        description="A local voice server: it speaks and listens over the Wyoming protocol.",
+    )
+    parser.add_argument("--version", action="version", version=f"wyoming-voice {__version__}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", metavar="FILE", help="configuration (default: config.yml of the checkout)")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", parents=[common], help="run the server")
+    serve.add_argument("--uri", metavar="tcp://HOST:PORT", help="where Wyoming clients connect (server.uri)")
+    serve.add_argument("--http", metavar="HOST:PORT", help="where the HTTP bridge listens, or 'off' (http)")
+
+    say = commands.add_parser("say", parents=[common], help="speak a text: play it, or write it to a file or a pipe")
+    say.add_argument("text", nargs="?", help="the text; from standard input when left out")
+    say.add_argument("-o", "--output", metavar="FILE", help="wav, flac, ogg, opus, mp3 or aac by its ending; - for a pipe")
+    say.add_argument("--voice", metavar="NAME", help="see the command `voices`")
+    say.add_argument("--language", metavar="CODE", help="choose the voice by language: ru, en, …")
+    say.add_argument("--speaker", metavar="NAME", help="of a voice that has several")
+    say.add_argument("--style", metavar="TEXT", help="how to say it, for engines that take an instruction")
+    say.add_argument("--speed", type=float, default=1.0, metavar="X", help="0.25 to 4, 1 is the voice's own")
+    say.add_argument("--pitch", type=float, default=1.0, metavar="X", help="0.25 to 4, 1 is the voice's own")
+    say.add_argument("--ssml", action="store_true", help="the text is SSML")
+
+    transcribe = commands.add_parser("transcribe", parents=[common], help="write down what recordings say")
+    transcribe.add_argument("files", nargs="+", metavar="FILE", help="any audio file; - for standard input")
+    transcribe.add_argument("--language", metavar="CODE", help="what is spoken: ru, en, … (default: your first language)")
+    transcribe.add_argument("--model", metavar="NAME", help="see the command `engines`")
+    transcribe.add_argument("--json", action="store_true", help="one JSON object a file, with times")
+
+    voices = commands.add_parser("voices", parents=[common], help="list the voices of your languages")
+    voices.add_argument("--all", action="store_true", help="of every language")
+    voices.add_argument("--json", action="store_true", help="as JSON")
+
+    engines = commands.add_parser("engines", parents=[common], help="list the engines, or install one")
+    engines.add_argument("action", nargs="?", choices=("list", "install", "remove"), default="list")
+    engines.add_argument("name", nargs="?", help="the engine to install or remove")
+    engines.add_argument("--json", action="store_true", help="as JSON")
+
+    commands.add_parser("doctor", parents=[common], help="check the installation and say what to do")
+    bench = commands.add_parser("bench", parents=[common], help="measure; prints the tables of the README")
+    bench.add_argument("names", nargs="*", metavar="TABLE", help="only these")
+    return parser

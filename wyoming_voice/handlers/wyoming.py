@@ -1,0 +1,244 @@
+"""The Wyoming front door: what a peer may ask, and the two requests that take work.
+
+Facts about its clients, Home Assistant first, are in ``docs/protocol.md``.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
+
+from wyoming.asr import Transcript
+from wyoming.audio import AudioStart, AudioStop
+from wyoming.event import Event
+
+from wyoming_voice import fields
+from wyoming_voice.audio import Converter, PcmFormat, check_format
+from wyoming_voice.channel import Channel
+from wyoming_voice.connection import Connection, Job
+from wyoming_voice.errors import BadRequest, TooLarge, UnknownEngine
+from wyoming_voice.link import PITCH, SPEED
+from wyoming_voice.listening import HEARD
+from wyoming_voice.speech import Listening, Speech, Utterance
+from wyoming_voice.voices import VoiceChoice
+
+_SILENT: Final = PcmFormat(22_050, 2, 1)  # what an utterance without audio says it would have been
+_GRAIN: Final = 1024  # bytes that are passed on at once: 32 ms, so that tiny chunks do not cost more than their audio
+
+
+class WyomingSession:
+    """What one peer may ask for."""
+
+    def __init__(self, speech: Speech, info: Callable[[], Event], name: str, text: int, audio: float) -> None:
+        self._speech = speech
+        self._info = info
+        self._name = name
+        self._most_text = text
+        self._most_audio = audio
+
+    def begin(self, event: Event, connection: Connection) -> Job | Sequence[Event]:
+        """Begin a request, or answer at once."""
+        match event.type:
+            case "describe":
+                return [self._info()]
+            case "select-program":
+                return self._select(fields.text(event.data, "name"))
+            case "synthesize" | "synthesize-start":
+                return Speaking(event, connection, self._speech, self._most_text)
+            case "transcribe" | "audio-start":
+                return Hearing(event, connection, self._speech, self._most_audio)
+            case "synthesize-chunk" | "synthesize-stop":
+                raise BadRequest(f"'{event.type}' without a 'synthesize-start' before it.")
+            case "audio-chunk" | "audio-stop":
+                raise BadRequest(f"'{event.type}' without an 'audio-start' before it.")
+        return []  # events of other services: Wyoming asks servers to drop what they do not know
+
+    def _select(self, name: str) -> Sequence[Event]:
+        if name != self._name:
+            raise UnknownEngine(f"There is no program '{name}'; the only one is '{self._name}'.")
+        return []
+
+
+class Speaking:
+    """``synthesize``, or ``synthesize-start``, ``-chunk``…, ``-stop``: text to audio, while the text arrives."""
+
+    def __init__(self, event: Event, connection: Connection, speech: Speech, most: int) -> None:
+        self._connection = connection
+        self._speech = speech
+        self._most = most
+        self._room = most
+        self._text: Channel[str] = Channel(most, len)
+        self._streams = event.type == "synthesize-start"
+        self.complete = False
+        self._utterance = _utterance(event, self._text)
+        if not self._streams:
+            self._take(fields.text(event.data))
+            self._finish()
+
+    def accept(self, event: Event) -> bool:
+        """Take the text as it comes; the whole text that Home Assistant sends after its chunks is dropped."""
+        if self.complete:
+            return False
+        match event.type:
+            case "synthesize-chunk":
+                self._take(fields.text(event.data))
+            case "synthesize-stop":
+                self._finish()
+            case "synthesize":
+                pass
+            case _:
+                return False
+        return True
+
+    async def run(self) -> None:
+        """Speak; the audio starts with the first sentence."""
+        started = False
+        async with self._speech.synthesize(self._utterance) as audio:
+            async for chunk in audio:
+                events = [chunk.event()]
+                if not started:
+                    started = True
+                    events.insert(0, _start(PcmFormat(chunk.rate, chunk.width, chunk.channels)))
+                await self._connection.send(*events)
+        if not started:
+            await self._connection.send(_start(_SILENT))
+
+    def end(self) -> Sequence[Event]:
+        """End the audio, and the stream if it is one: a client waits for both, also after an error."""
+        stop = AudioStop().event()
+        return [stop, Event(type="synthesize-stopped")] if self._streams else [stop]
+
+    def _take(self, text: str) -> None:
+        self._room -= len(text)
+        if self._room < 0:
+            raise TooLarge(f"A text may have {self._most} characters (limits.text).")
+        if text:
+            self._text.put_nowait(text)
+
+    def _finish(self) -> None:
+        self.complete = True
+        self._text.close()
+
+
+class Hearing:
+    """``transcribe``, ``audio-start``, ``-chunk``…, ``-stop``: audio of any format to a transcript."""
+
+    def __init__(self, event: Event, connection: Connection, speech: Speech, most: float) -> None:
+        self._connection = connection
+        self._speech = speech
+        self._most = most
+        self._room = round(most * HEARD.byte_rate)
+        self._audio: Channel[bytes] = Channel(self._room, len)
+        self._pending = bytearray()
+        self._source: PcmFormat | None = None
+        self._converter: Converter | None = None
+        self._heard: list[str] = []
+        self._recognised = False
+        self.complete = False
+        self._listening = _listening(event, self._audio)
+        if event.type == "audio-start":
+            self._start(event)
+
+    def accept(self, event: Event) -> bool:
+        """Take the audio as it comes."""
+        if self.complete:
+            return False
+        match event.type:
+            case "audio-start":
+                self._start(event)
+            case "audio-chunk":
+                self._take(event)
+            case "audio-stop":
+                self._finish()
+            case _:
+                return False
+        return True
+
+    async def run(self) -> None:
+        """Listen; what is recognised before the end of a long recording is sent as it comes."""
+        async with self._speech.transcribe(self._listening) as pieces:
+            async for heard in pieces:
+                chunk = Event(type="transcript-chunk", data={"text": heard.text})
+                await self._connection.send(*([] if self._heard else [Event(type="transcript-start")]), chunk)
+                self._heard.append(heard.text)
+        if not self._heard:
+            await self._connection.send(Event(type="transcript-start"))
+        self._recognised = True
+
+    def end(self) -> Sequence[Event]:
+        """Say the whole transcript, which every client waits for, and end the stream; after an error only end it."""
+        stop = Event(type="transcript-stop")
+        if self._recognised:
+            text = "".join(self._heard).strip()
+            return [Transcript(text=text, language=self._listening.language).event(), stop]
+        return [stop] if self._heard else []
+
+    def _start(self, event: Event) -> None:
+        self._change_format(check_format(*(event.data.get(name) for name in ("rate", "width", "channels"))))
+
+    def _take(self, event: Event) -> None:
+        source = check_format(*(event.data.get(name) for name in ("rate", "width", "channels")))
+        if source != self._source:  # a client without audio-start, or one whose chunks disagree with it
+            self._change_format(source)
+        assert self._converter is not None, "a format comes with its converter"
+        self._add(self._converter.feed(event.payload or b""))
+
+    def _change_format(self, source: PcmFormat) -> None:
+        if self._converter is not None:
+            self._add(self._converter.finish())
+        self._source, self._converter = source, Converter(source, HEARD)
+
+    def _add(self, pcm: bytes) -> None:
+        self._room -= len(pcm)
+        if self._room < 0:
+            raise TooLarge(f"A recording may have {self._most:g} s (limits.audio).")
+        self._pending += pcm
+        if len(self._pending) >= _GRAIN:
+            self._flush()
+
+    def _finish(self) -> None:
+        if self._converter is not None:
+            self._add(self._converter.finish())
+        self._flush()
+        self.complete = True
+        self._audio.close()
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._audio.put_nowait(bytes(self._pending))
+            self._pending.clear()
+
+
+def _start(sound: PcmFormat) -> Event:
+    return AudioStart(rate=sound.rate, width=sound.width, channels=sound.channels).event()
+
+
+def _utterance(event: Event, text: AsyncIterator[str]) -> Utterance:
+    voice = fields.mapping(event.data, "voice")
+    context = fields.mapping(event.data, "context")
+    text_format = fields.string(event.data, "text_format") or "text"
+    if text_format not in ("text", "ssml"):
+        raise BadRequest(f"There is no text_format '{text_format}'; there are text and ssml.")
+    return Utterance(
+        text=text,
+        voice=VoiceChoice(
+            name=fields.string(voice, "name") or None,
+            language=fields.string(voice, "language") or None,
+            speaker=fields.string(voice, "speaker") or None,
+        ),
+        style=fields.string(context, "style"),
+        speed=fields.number(context, "speed", 1.0, least=SPEED[0], most=SPEED[1]),
+        pitch=fields.number(context, "pitch", 1.0, least=PITCH[0], most=PITCH[1]),
+        ssml=text_format == "ssml",
+    )
+
+
+def _listening(event: Event, audio: AsyncIterator[bytes]) -> Listening:
+    if event.type == "audio-start":  # a client that does not say what it wants
+        return Listening(audio=audio)
+    context = fields.mapping(event.data, "context")
+    return Listening(
+        audio=audio,
+        language=fields.string(event.data, "language") or None,
+        model=fields.string(event.data, "name") or None,
+        prompt=fields.string(context, "prompt"),
+        terms=fields.strings(event.data, "transcript_names") + fields.strings(event.data, "transcript_terms"),
+    )

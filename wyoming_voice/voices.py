@@ -1,0 +1,195 @@
+"""The catalogue: which voices speak, which engines listen, and which of them a request means.
+
+It is a picture of the machine, made by ``survey.py``: no worker is asked and no engine is loaded, so that it can answer
+from memory while everything is busy.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Final
+
+from .config import EngineSettings, Settings
+from .engines.table import EngineSpec, Task
+from .errors import BadRequest, EngineUnavailable, UnknownEngine, UnknownVoice
+from .text.script import language_of
+
+HOME: Final = "https://github.com/OHF-Voice/wyoming"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An engine as this server is set up to use it, on this machine or elsewhere."""
+
+    name: str
+    settings: EngineSettings
+    spec: EngineSpec | None
+    """None: a Wyoming server at ``settings.uri``."""
+    options: Mapping[str, object]
+    missing: str | None
+    """What keeps it from working, and the command that mends it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """A name that a user can choose, its languages, and the engine behind it."""
+
+    name: str
+    engine: str
+    voice: str
+    """The engine's own name of it."""
+    languages: tuple[str, ...]
+    description: str
+    author: str = ""
+    url: str = HOME
+    licence: str = ""
+    speakers: tuple[str, ...] = ()
+    version: str | None = None
+    ssml: bool = False
+    """Whether its engine understands SSML."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """An engine that listens, and what it hears."""
+
+    name: str
+    engine: str
+    languages: tuple[str, ...]
+    description: str
+    author: str = ""
+    url: str = HOME
+    missing: str | None = None
+    """What keeps it from working, and the command that mends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceChoice:
+    """What a request says about the voice it wants."""
+
+    name: str | None = None
+    language: str | None = None
+    speaker: str | None = None
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All voices and models, in order of preference."""
+
+    settings: Settings
+    voices: Sequence[Voice] = ()
+    models: Sequence[Model] = ()
+    places: Mapping[str, Place] = field(default_factory=dict)
+
+    def voice(self, choice: VoiceChoice, text: str = "") -> tuple[Voice, str | None]:
+        """Find the voice by name, else by language, else by the script of the text, else the default one.
+
+        Returns it with the speaker; raises UnknownVoice, or EngineUnavailable when nothing can speak at all.
+        """
+        if not self.voices:
+            raise EngineUnavailable(f"No voice is installed. {self._how_to_install('tts')}")
+        voice = self._named(choice.name) if choice.name else None
+        if voice is None and choice.name and not self._speaks(choice.name):
+            raise self._unknown(choice.name)
+        if voice is None:
+            asked = choice.language or choice.name
+            voice = self._speaking(asked or language_of(text, self.settings.languages))
+            if voice is None and asked:
+                raise UnknownVoice(f"No voice speaks '{asked}'; there are voices for {', '.join(self.spoken)}.")
+        voice = voice or self.default
+        if choice.speaker and choice.speaker not in voice.speakers:
+            has = f"it has {', '.join(voice.speakers)}" if voice.speakers else "it has only one"
+            raise UnknownVoice(f"The voice {voice.name} has no speaker '{choice.speaker}'; {has}.")
+        return voice, choice.speaker
+
+    def model(self, name: str | None, language: str | None) -> tuple[Model, str]:
+        """Find who hears a language; returns it with the language.
+
+        Raises UnknownEngine for a model that is not there, BadRequest for one that does not hear the language, and
+        EngineUnavailable with the command that installs one.
+        """
+        heard = language or self.settings.languages[0]
+        able = [model for model in self.models if any(matches(known, heard) for known in model.languages)]
+        if name and name != self.settings.server.name:
+            named = next((model for model in self.models if model.name == name), None)
+            if named is None:
+                raise UnknownEngine(f"There is no model '{name}'; there are {_listed(m.name for m in self.models)}.")
+            if named.missing is not None:
+                raise EngineUnavailable(named.missing)
+            if named not in able:
+                raise BadRequest(f"The model {name} does not hear '{heard}', but {', '.join(named.languages)}.")
+            return named, heard
+        for model in able:
+            if model.missing is None:
+                return model, heard
+        reasons = " ".join(model.missing for model in able if model.missing) or self._how_to_install("asr")
+        ready = sorted({known for model in self.models if model.missing is None for known in model.languages})
+        others = f" Installed engines hear {', '.join(ready)}; say so if that is the language." if ready else ""
+        raise EngineUnavailable(f"Nothing that hears '{heard}' is installed. {reasons}{others}")
+
+    @cached_property
+    def default(self) -> Voice:
+        """The voice for text that says nothing about its language."""
+        voice = self._named(self.settings.voice) if self.settings.voice else None
+        return voice or self._speaking(self.settings.languages[0]) or self.voices[0]
+
+    @cached_property
+    def spoken(self) -> Sequence[str]:
+        """The languages that there are voices for."""
+        return sorted({language for voice in self.voices for language in voice.languages})
+
+    @cached_property
+    def offered(self) -> Sequence[tuple[Voice, tuple[str, ...]]]:
+        """The voices of the user's languages, each with those of its languages that are among them."""
+        kept = ((voice, self.wanted(voice.languages)) for voice in self.voices)
+        return [(voice, languages) for voice, languages in kept if languages]
+
+    def wanted(self, languages: Iterable[str]) -> tuple[str, ...]:
+        """Keep those languages that the user has."""
+        return tuple(known for known in languages if any(matches(known, own) for own in self.settings.languages))
+
+    def _named(self, name: str) -> Voice | None:
+        exact = [voice for voice in self.voices if voice.name == name]
+        folded = name.casefold()
+        alike = [voice for voice in self.voices if folded in (voice.name.casefold(), voice.voice.casefold())]
+        return exact[0] if exact else alike[0] if alike else None
+
+    def _speaks(self, language: str) -> bool:
+        return any(matches(known, language.casefold()) for voice in self.voices for known in voice.languages)
+
+    def _speaking(self, language: str | None) -> Voice | None:
+        """Find the best voice for a language: the one set for it, the default one, then the first that speaks it."""
+        if language is None:
+            return None
+        language = language.casefold().replace("_", "-")
+        named = [self.settings.voices[key] for key in self.settings.voices if matches(language, key)]
+        wished = [voice for name in [*named, self.settings.voice] if name and (voice := self._named(name))]
+        able = [voice for voice in self.voices if any(matches(known, language) for known in voice.languages)]
+        exact = [voice for voice in able if language in voice.languages]
+        return next((voice for voice in [*wished, *exact, *able] if voice in able), None)
+
+    def _unknown(self, name: str) -> UnknownVoice:
+        close = get_close_matches(name, [voice.name for voice in self.voices], n=1)
+        guess = f" Did you mean '{close[0]}'?" if close else ""
+        return UnknownVoice(f"There is no voice '{name}'.{guess} `./run.sh voices` lists them.")
+
+    def _how_to_install(self, task: Task) -> str:
+        of_task = [place for place in self.places.values() if place.spec is not None and place.spec.task == task]
+        return " ".join(place.missing for place in of_task if place.missing)
+
+
+def matches(known: str, asked: str) -> bool:
+    """Tell whether who knows one language serves the other: one of them may leave the region open."""
+    known, asked = known.casefold().replace("_", "-"), asked.casefold().replace("_", "-")
+    return known == asked or known == asked.partition("-")[0] or known.partition("-")[0] == asked
+
+
+def canonical(tag: str) -> str:
+    """Write a language tag as BCP 47 recommends: ``en-US``, ``zh-Hant``."""
+    first, *rest = tag.split("-")
+    return "-".join([first, *(part.upper() if len(part) == 2 else part.title() for part in rest)])
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
