@@ -5,13 +5,15 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 import av
 import numpy as np
 import soundfile
+from av.container import InputContainer
 
 from wyoming_voice.audio import Converter, PcmFormat, check_format
 from wyoming_voice.errors import BadRequest, TooLarge, UnsupportedAudio
@@ -25,9 +27,9 @@ _DECODERS: Final = (
     "pcm_f64be,pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_s8,pcm_u8,speex,"
     "vorbis,wmapro,wmav1,wmav2,wmavoice"
 )
-# An MP4 of 19 kB that announces 80 million packets made FFmpeg take 2.8 GB before the first of them. Nothing that FFmpeg
-# allocates in this process is larger than this, which is an index of 1.4 million packets: eight hours of AAC. PyAV has
-# no name for the limit, but the libraries that it loads have (where they are not found, there is none).
+# An MP4 of 19 kB that announces 80 million packets made FFmpeg take 2.8 GB before the first of them. No allocation of
+# its in this process is larger than this, which is an index of 1.4 million packets: eight hours of AAC. PyAV has no
+# name for the limit, but the libraries that it loads have (where they are not found, there is none).
 _LARGEST_ALLOCATION: Final = 32 * 2**20
 _MOST_TRACKS: Final = 16
 with suppress(AttributeError):
@@ -60,7 +62,7 @@ def decode(file: BinaryIO | Path, target: PcmFormat, *, max_seconds: float) -> I
         raise UnsupportedAudio(f"There is no sound in this file, or it is damaged. {_SEND}")
 
 
-def _opened(file: BinaryIO) -> Any:
+def _opened(file: BinaryIO) -> InputContainer:
     """Open a container, and nothing that it names."""
     # Without its name: a suffix must not choose the demuxer.
     nameless = SimpleNamespace(read=file.read, seek=file.seek, tell=file.tell, seekable=file.seekable)
@@ -80,51 +82,37 @@ def _refuse(url: str, _flags: int, _options: dict[str, str]) -> BinaryIO:
     raise UnsupportedAudio(f"This file refers to another one ({url[:80]!r}), which is not opened. {_SEND}")
 
 
-def _frames(container: Any) -> Iterator[Any]:
+def _frames(container: InputContainer) -> Iterator[av.AudioFrame]:
     """Decode the first audio track that can be; steps over what is damaged."""
-    tracks = [track for track in container.streams.audio if track.codec_context is not None]
-    track = next((track for track in tracks if track.codec_context.codec.name in _DECODERS.split(",")), None)
+    known = _DECODERS.split(",")
+    # A track that FFmpeg has no decoder for has no codec context, whatever PyAV's types say.
+    track = next((t for t in container.streams.audio if t.codec_context and t.codec_context.name in known), None)
     if track is None:
         raise UnsupportedAudio(f"There is no audio track in this file that can be decoded. {_SEND}")
-    packets = container.demux(track)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.FFmpegError:  # broken off in the middle
-            return
-        if packet is None:
-            return
-        if packet.has_sidedata("encryption_info"):
-            raise UnsupportedAudio(f"The recording is encrypted. {_SEND}")
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            continue
-        yield from frames
+    with suppress(av.FFmpegError):  # broken off in the middle
+        for packet in container.demux(track):
+            if packet.has_sidedata("encryption_info"):
+                raise UnsupportedAudio(f"The recording is encrypted. {_SEND}")
+            with suppress(av.FFmpegError):
+                yield from packet.decode()
 
 
-def _converted(frames: Iterator[Any], target: PcmFormat) -> Iterator[bytes]:
+def _converted(frames: Iterator[av.AudioFrame], target: PcmFormat) -> Iterator[bytes]:
     """Convert frames about a second at a time; the format may change among them, as in chained Ogg files."""
-    source, converter, packer = None, None, None
-    held: list[bytes] = []
-    frames_held = 0
-    for frame in frames:
-        shape = (frame.sample_rate, frame.layout.name, frame.format.name)
-        if shape != source or converter is None or packer is None:
-            if converter is not None:
-                yield converter.feed(b"".join(held)) + converter.finish()
-                held, frames_held = [], 0
-            source = shape
-            converter = Converter(check_format(frame.sample_rate, 4, frame.layout.nb_channels), target)
-            packer = av.AudioResampler(format="s32")
-        for packed in packer.resample(frame):
-            held.append(bytes(packed.planes[0])[: packed.samples * 4 * packed.layout.nb_channels])
-        frames_held += frame.samples
-        if frames_held >= frame.sample_rate:
-            yield converter.feed(b"".join(held))
-            held, frames_held = [], 0
-    if converter is not None:
-        yield converter.feed(b"".join(held)) + converter.finish()
+    for _, run in groupby(frames, key=lambda frame: (frame.sample_rate, frame.layout.name, frame.format.name)):
+        converter: Converter | None = None
+        packer = av.AudioResampler(format="s32")  # whatever the codec made: bits, floats, planes
+        held = bytearray()
+        for frame in run:
+            source = check_format(frame.sample_rate, 4, frame.layout.nb_channels)
+            converter = converter or Converter(source, target)
+            for packed in packer.resample(frame):
+                held += memoryview(packed.planes[0])[: packed.samples * source.frame_size]  # the plane is padded
+            if len(held) >= source.byte_rate:
+                yield converter.feed(bytes(held))
+                held.clear()
+        assert converter is not None, "groupby makes no empty groups"
+        yield converter.feed(bytes(held)) + converter.finish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +144,9 @@ FORMATS: Final = {
 
 def wav_header(fmt: PcmFormat, length: int | None) -> bytes:
     """Begin a WAV file with ``length`` bytes of PCM; None: it ends where the stream does."""
-    known = length is not None and length <= 2**32 - 64
-    riff, size = (36 + length + length % 2, length) if length is not None and known else (2**32 - 1, 2**32 - 1)
+    unknown = 2**32 - 1
+    size = unknown if length is None else min(length, unknown)
+    riff = min(36 + size + size % 2, unknown)
     shape = (1, fmt.channels, fmt.rate, fmt.byte_rate, fmt.frame_size, 8 * fmt.width)  # 1 is PCM
     return struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", riff, b"WAVE", b"fmt ", 16, *shape, b"data", size)
 
@@ -257,11 +246,13 @@ class _Ffmpeg:
         self._layout = "mono" if self.takes.channels == 1 else "stereo"
         options = {"flush_packets": "1", **dict(kind.options)}
         self._container = av.open(sink, "w", format=kind.container, container_options=options)
-        self._stream: Any = self._container.add_stream(kind.codec, rate=rate, layout=self._layout)
+        stream = self._container.add_stream(kind.codec, rate=rate, layout=self._layout)
+        assert isinstance(stream, av.AudioStream), "every codec in FORMATS is one of audio"
+        self._stream = stream
         if kind.bit_rate:
-            self._stream.bit_rate = kind.bit_rate * self.takes.channels
+            stream.bit_rate = kind.bit_rate * self.takes.channels
         else:
-            self._stream.format = self._format
+            stream.format = self._format
         self._container.start_encoding()
 
     def write(self, pcm: bytes) -> None:
