@@ -1,0 +1,134 @@
+"""A third party's engines, brought by an entry point, whose behaviour a test chooses by what it says to them.
+
+Each of the first words of a text below does what it says; any other text is spoken as a tenth of a second a word.
+``options: {log: FILE}`` has a line for each request that began, was closed early, or ended.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from wyoming.audio import AudioChunk
+
+from wyoming_voice.engines.protocol import Heard, Options, Piece, Segment, Word
+from wyoming_voice.engines.table import EngineSpec
+from wyoming_voice.engines.voices import EngineVoice
+from wyoming_voice.errors import BadRequest, EngineUnavailable
+
+RATE = 16_000
+CHUNK = AudioChunk(rate=RATE, width=2, channels=1, audio=b"\x10\x00" * (RATE // 10))
+
+
+class Log:
+    def __init__(self, options: Options) -> None:
+        self._path = options.get("log")
+
+    def __call__(self, line: str) -> None:
+        if self._path is not None:
+            with Path(str(self._path)).open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+
+
+class FakeTts:
+    def __init__(self, options: Options) -> None:
+        self._log = Log(options)
+        if options.get("broken"):
+            raise EngineUnavailable("The fake engine is broken. Run: mend it")
+        if options.get("mute"):
+            os._exit(7)
+        if options.get("slow_to_load"):
+            threading.Event().wait()
+        self._log("loaded")
+
+    def synthesize(self, segment: Segment) -> Iterator[AudioChunk]:
+        self._log(f"begin {segment.text}")
+        try:
+            yield from self._steps(segment)
+        except GeneratorExit:
+            self._log(f"closed {segment.text}")
+            raise
+        self._log(f"end {segment.text}")
+
+    def _steps(self, segment: Segment) -> Iterator[AudioChunk]:
+        match segment.text.split()[0].strip(".").lower():
+            case "endless":
+                while True:
+                    threading.Event().wait(0.002)  # what a step of a model takes
+                    yield CHUNK
+            case "long":
+                for _ in range(600):
+                    yield CHUNK
+            case "crash":
+                os._exit(3)
+            case "stumble":
+                yield CHUNK
+                threading.Event().wait(0.05)  # until that has gone out
+                os._exit(3)
+            case "hang":
+                threading.Event().wait()
+            case "refuse":
+                raise BadRequest("The fake engine does not say that.")
+            case "mistake":
+                raise ValueError("a mistake in the engine")
+            case "nothing":
+                return
+            case _:
+                for _ in segment.text.split():
+                    yield CHUNK
+
+
+class FakeAsr:
+    def __init__(self, options: Options) -> None:
+        self._log = Log(options)
+
+    def transcribe(self, piece: Piece) -> Iterator[Heard]:
+        seconds = len(piece.samples) / 16_000
+        self._log(f"hear {seconds:.2f} {piece.language} {piece.prompt} {','.join(piece.terms)}")
+        if piece.prompt == "crash":
+            os._exit(3)
+        loudest = float(abs(piece.samples).max()) if len(piece.samples) else 0.0
+        if loudest > 0.001:
+            yield Heard(f"{seconds:.1f} seconds", 0.0, seconds, piece.language, (Word("seconds", 0.0, seconds, 0.5),))
+            yield Heard(f" at {loudest:.2f}", seconds, seconds, piece.language)
+
+
+def _voices(_options: Options) -> list[EngineVoice]:
+    return [
+        EngineVoice(
+            name=f"fake-{language}",
+            voice=language,
+            languages=(language,),
+            description=f"Fake ({language})",
+            author="tests",
+            url="https://example.org",
+            licence="none",
+            speakers=("one", "two") if language == "de" else (),
+        )
+        for language in ("ru", "en", "de")
+    ]
+
+
+TTS = EngineSpec(
+    name="fake",
+    task="tts",
+    entry="fake_engine:FakeTts",
+    description="Fake",
+    author="tests",
+    url="https://example.org",
+    licence="none",
+    install="nothing",
+    voices=_voices,
+)
+
+ASR = EngineSpec(
+    name="fake-ears",
+    task="asr",
+    entry="fake_engine:FakeAsr",
+    description="Fake ears",
+    author="tests",
+    url="https://example.org",
+    licence="none",
+    install="nothing",
+    languages=("ru", "en"),
+)
