@@ -66,7 +66,7 @@ class Moonshine:
             space = " "
 
     def _lines(self, samples: NDArray[np.float32]) -> list[tuple[str, float, float]]:
-        """Text, start and duration in seconds of each line; the library's memory is its own again after the call."""
+        """Text, start and duration in seconds of each line, copied out of the library's memory."""
         transcript = ctypes.POINTER(self._transcript)()
         failed = self._library.moonshine_transcribe_without_streaming(
             self._handle,

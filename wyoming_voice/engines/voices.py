@@ -10,7 +10,17 @@ from typing import Final
 
 from .protocol import Options
 
-WHISPER_LANGUAGES: Final = ("ru", "en")
+# fmt: off
+WHISPER_LANGUAGES: Final = (
+    "af", "am", "ar", "as", "az", "ba", "be", "bg", "bn", "bo", "br", "bs", "ca", "cs", "cy", "da", "de", "el", "en",
+    "es", "et", "eu", "fa", "fi", "fo", "fr", "gl", "gu", "ha", "haw", "he", "hi", "hr", "ht", "hu", "hy", "id", "is",
+    "it", "ja", "jw", "ka", "kk", "km", "kn", "ko", "la", "lb", "ln", "lo", "lt", "lv", "mg", "mi", "mk", "ml", "mn",
+    "mr", "ms", "mt", "my", "ne", "nl", "nn", "no", "oc", "pa", "pl", "ps", "pt", "ro", "ru", "sa", "sd", "si", "sk",
+    "sl", "sn", "so", "sq", "sr", "su", "sv", "sw", "ta", "te", "tg", "th", "tk", "tl", "tr", "tt", "uk", "ur", "uz",
+    "vi", "yi", "yo", "zh",
+)
+# fmt: on
+"""What every multilingual Whisper hears, in its own codes (``jw`` is Javanese); models called ``….en`` hear English."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,5 +266,31 @@ def espeak(_options: Options) -> Sequence[EngineVoice]:
     ]
 
 
-def whisper_missing(_options: Options) -> str | None:
-    return "not yet"
+# faster-whisper
+
+
+def whisper_shelf(options: Options) -> Path:
+    """Where Whisper models are looked for, a folder each, and downloaded to."""
+    return Path(str(options.get("data_dir") or "data")) / "faster-whisper"
+
+
+def whisper_folder(options: Options) -> Path | None:
+    """Find the CTranslate2 model that the option ``model`` names (a path, or a folder of the shelf), else the first."""
+    shelf = whisper_shelf(options)
+    named = options.get("model")
+    folders = [shelf / Path(str(named)).expanduser()] if named else sorted(shelf.glob("*"))
+    # Without its tokenizer.json faster-whisper would ask the hub for one.
+    needed = ("model.bin", "config.json", "tokenizer.json")
+    return next((folder for folder in folders if all((folder / name).is_file() for name in needed)), None)
+
+
+def whisper_missing(options: Options) -> str | None:
+    """Say that there is no model to hear with, and where to put one; a model that may be downloaded is not missing."""
+    if options.get("download") is True or whisper_folder(options) is not None:
+        return None
+    named = f" {options['model']}" if options.get("model") else ""
+    return (
+        f"faster-whisper has no model{named} in {whisper_shelf(options)}. Put a folder with a CTranslate2 model there "
+        "(model.bin, config.json, tokenizer.json), or let it be downloaded: "
+        "engines: faster-whisper: options: {model: small, download: true}"
+    )
