@@ -69,17 +69,13 @@ def _opened(file: BinaryIO) -> InputContainer:
     options = {
         "format_whitelist": _CONTAINERS,
         "codec_whitelist": _DECODERS,
-        "protocol_whitelist": "none",
+        "protocol_whitelist": "none",  # of no file and no address, should a container name one after all
         "max_streams": str(_MOST_TRACKS),
     }
     try:
-        return av.open(nameless, "r", container_options=options, io_open=_refuse, metadata_errors="replace")
+        return av.open(nameless, "r", container_options=options, metadata_errors="replace")
     except av.FFmpegError as error:
         raise UnsupportedAudio(f"This file is not audio, or damaged from its beginning. {_SEND}") from error
-
-
-def _refuse(url: str, _flags: int, _options: dict[str, str]) -> BinaryIO:
-    raise UnsupportedAudio(f"This file refers to another one ({url[:80]!r}), which is not opened. {_SEND}")
 
 
 def _frames(container: InputContainer) -> Iterator[av.AudioFrame]:
@@ -131,7 +127,7 @@ class FileFormat:
 FORMATS: Final = {
     "wav": FileFormat("audio/wav", ".wav"),
     "pcm": FileFormat("audio/pcm", ".pcm"),
-    "flac": FileFormat("audio/flac", ".flac", "flac", "flac"),
+    "flac": FileFormat("audio/flac", ".flac", "flac", "flac", 0, (("metadata_header_padding", "0"),)),
     "ogg": FileFormat("audio/ogg; codecs=vorbis", ".ogg"),
     # Pages of 100 ms: FFmpeg's own second would be heard as a delay.
     "opus": FileFormat("audio/ogg; codecs=opus", ".opus", "ogg", "libopus", 48_000, (("page_duration", "100000"),)),
