@@ -230,4 +230,4 @@ def _unknown_devices(values: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     for name, engine in _named(values, "engines").items():
         device = engine.get("device")
         if isinstance(device, str) and len(known) > 1 and device not in known:
-            yield ("engines", name, "device"), f"no such device '{device}' under devices{guess(device, known)}"
+            yield ("engines", name, "device"), f"no such device {device!r} under devices{guess(device, known)}"

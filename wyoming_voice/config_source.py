@@ -41,7 +41,8 @@ class Mistake:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {'.'.join(self.key).replace('.[', '[').strip('.')}: {self.text}"
+        key = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in ".".join(self.key))
+        return f"{self.place}: {key.replace('.[', '[').strip('.')}: {self.text}"
 
 
 @dataclass(slots=True)
