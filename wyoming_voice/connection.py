@@ -98,6 +98,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.loop = asyncio.get_running_loop()
         self._lingering = False
+        self._left = False
         self._stopping = False
         self._event_began: float | None = None
         self._paused: float | None = None  # since when the peer has not read
@@ -200,10 +201,9 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._wake()
-        if self._task is None:
-            self._on_lost(self)
-        else:
+        if self._task is not None:
             self._task.cancel()
+        self._leave()
 
     def pause_writing(self) -> None:
         """Note that the peer reads more slowly than we write."""
@@ -239,6 +239,7 @@ class Connection(asyncio.Protocol):
         else:
             self._job = begun
             self._task = asyncio.create_task(self._run(begun), name=f"job {event.type}")
+            self._task.add_done_callback(self._job_done)
 
     def _answer(self, *events: Event) -> None:
         if self._transport is not None and events:
@@ -257,10 +258,7 @@ class Connection(asyncio.Protocol):
         except Exception:
             _LOGGER.exception("A request ended by a mistake of the server")
             failure = Internal("The server made a mistake; its log says more.")
-        finally:
-            self._task = None  # before the last events: with them the peer may send its next request
-            if self._transport is None:
-                self._on_lost(self)
+        self._task = None  # before the last events: with them the peer may send its next request
         if failure is not None:
             self.fail(failure)
         elif self._transport is not None and not self._lingering:
@@ -271,6 +269,17 @@ class Connection(asyncio.Protocol):
             self._set_timer()
             if self._stopping:
                 self._transport.close()
+
+    def _job_done(self, task: asyncio.Task[None]) -> None:
+        if self._task is task:  # cancelled, perhaps before it began
+            self._task = None
+        if self._transport is None:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._task is None and not self._left:
+            self._left = True
+            self._on_lost(self)
 
     def _wake(self) -> None:
         if self._drained is not None:

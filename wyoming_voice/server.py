@@ -42,7 +42,8 @@ class Server:
         self._limits = limits
         self._most = connections
         self._most_per_address = connections_per_address
-        self._connections: set[Connection] = set()
+        self.connections: set[Connection] = set()
+        """Those there are."""
         self._addresses: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
         self._empty = asyncio.Event()
@@ -71,7 +72,7 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop_accepting()
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             connection.abort()
         await self._empty.wait()
         if isinstance(self._where, Path):
@@ -85,23 +86,23 @@ class Server:
     async def drain(self, seconds: float) -> None:
         """Accept nothing new, close idle peers, and give the others' requests so many seconds to end."""
         self.stop_accepting()
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             connection.drain()
         try:
             async with asyncio.timeout(seconds):
                 await self._empty.wait()
         except TimeoutError:
-            for connection in list(self._connections):
+            for connection in list(self.connections):
                 connection.fail(EngineUnavailable("The server is stopping; try again in a moment."))
 
     def _connection(self) -> Connection:
         return Connection(self._session(), self._limits, self._add, self._remove)
 
     def _add(self, connection: Connection) -> None:
-        self._connections.add(connection)
+        self.connections.add(connection)
         self._addresses[connection.address] += 1
         self._empty.clear()
-        if len(self._connections) > self._most:
+        if len(self.connections) > self._most:
             connection.fail(Busy(f"The server has {self._most} connections already (limits.connections)."))
         elif connection.address and self._addresses[connection.address] > self._most_per_address:
             connection.fail(
@@ -112,9 +113,9 @@ class Server:
             )
 
     def _remove(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        self.connections.discard(connection)
         self._addresses[connection.address] -= 1
         if not self._addresses[connection.address]:
             del self._addresses[connection.address]
-        if not self._connections:
+        if not self.connections:
             self._empty.set()

@@ -88,13 +88,13 @@ class Catalogue:
         Returns it with the speaker; raises UnknownVoice, or EngineUnavailable when nothing can speak at all.
         """
         if not self.voices:
-            raise EngineUnavailable(f"No voice is installed. {self._how_to_install('tts')}")
+            raise EngineUnavailable(f"No voice is installed. {self.advice('tts')}")
         voice = self._named(choice.name) if choice.name else None
         if voice is None and choice.name and not self._speaks(choice.name):
             raise self._unknown(choice.name)
         if voice is None:
             asked = choice.language or choice.name
-            voice = self._speaking(asked or language_of(text, self.settings.languages))
+            voice = self.speaking(asked or language_of(text, self.settings.languages))
             if voice is None and asked:
                 raise UnknownVoice(f"No voice speaks '{asked}'; there are voices for {', '.join(self.spoken)}.")
         voice = voice or self.default
@@ -123,7 +123,7 @@ class Catalogue:
         for model in able:
             if model.missing is None:
                 return model, heard
-        reasons = " ".join(model.missing for model in able if model.missing) or self._how_to_install("asr")
+        reasons = " ".join(model.missing for model in able if model.missing) or self.advice("asr")
         ready = sorted({known for model in self.models if model.missing is None for known in model.languages})
         others = f" Installed engines hear {', '.join(ready)}; say so if that is the language." if ready else ""
         raise EngineUnavailable(f"Nothing that hears '{heard}' is installed. {reasons}{others}")
@@ -132,7 +132,7 @@ class Catalogue:
     def default(self) -> Voice:
         """The voice for text that says nothing about its language."""
         voice = self._named(self.settings.voice) if self.settings.voice else None
-        return voice or self._speaking(self.settings.languages[0]) or self.voices[0]
+        return voice or self.speaking(self.settings.languages[0]) or self.voices[0]
 
     @cached_property
     def spoken(self) -> Sequence[str]:
@@ -158,7 +158,7 @@ class Catalogue:
     def _speaks(self, language: str) -> bool:
         return any(matches(known, language.casefold()) for voice in self.voices for known in voice.languages)
 
-    def _speaking(self, language: str | None) -> Voice | None:
+    def speaking(self, language: str | None) -> Voice | None:
         """Find the best voice for a language: the one set for it, the default one, then the first that speaks it."""
         if language is None:
             return None
@@ -174,7 +174,8 @@ class Catalogue:
         guess = f" Did you mean '{close[0]}'?" if close else ""
         return UnknownVoice(f"There is no voice '{name}'.{guess} `./run.sh voices` lists them.")
 
-    def _how_to_install(self, task: Task) -> str:
+    def advice(self, task: Task) -> str:
+        """Say what to run to have an engine for a task."""
         of_task = [place for place in self.places.values() if place.spec is not None and place.spec.task == task]
         return " ".join(place.missing for place in of_task if place.missing)
 

@@ -1,0 +1,243 @@
+"""What each command of the command line does; results to standard output, progress to standard error."""
+
+import argparse
+import asyncio
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from wyoming.audio import AudioChunk
+
+from .app import App, open_app
+from .audio import PcmFormat
+from .codec import FORMATS, Encoder, decode
+from .config import Settings
+from .doctor import doctor
+from .engines.protocol import Heard
+from .errors import BadRequest, VoiceError
+from .install import install, remove
+from .link import SPEED
+from .listening import HEARD
+from .serving import serve
+from .speech import Listening, Utterance, once
+from .stream import in_thread
+from .voices import Catalogue, Place, VoiceChoice, canonical
+
+_LONGEST: Final = 24 * 3600.0  # seconds of a file: a day, for whoever records one
+_PLAYERS: Final = (
+    ("aplay", "-q", "-"),
+    ("paplay", "--file-format=wav", "/dev/stdin"),
+    ("ffplay", "-nodisp", "-autoexit", "-loglevel", "error", "-"),
+    ("play", "-q", "-t", "wav", "-"),
+)
+_FEW: Final = PcmFormat(22_050, 2, 1)  # what an empty text says it would have been
+
+
+async def say(settings: Settings, chosen: argparse.Namespace) -> int:
+    """Speak a text to a file, a pipe or the loudspeaker."""
+    target, suffix = _target(chosen.output)
+    utterance = Utterance(
+        text=once(sys.stdin.read() if chosen.text is None else chosen.text),
+        voice=VoiceChoice(chosen.voice, chosen.language, chosen.speaker),
+        style=chosen.style,
+        speed=_factor(chosen.speed, "--speed"),
+        pitch=_factor(chosen.pitch, "--pitch"),
+        ssml=chosen.ssml,
+    )
+    async with AsyncExitStack() as stack:
+        app = await stack.enter_async_context(open_app(settings))
+        await app.voices.look()
+        audio = await stack.enter_async_context(app.speech.synthesize(utterance))
+        first = await anext(audio, None)  # before a file is touched: most mistakes are known by now
+        with _opened(target) as output:
+            seconds = await _write(first, audio, output, suffix)
+    if isinstance(target, Path):
+        print(f"{target}: {seconds:.1f} s", file=sys.stderr)
+    return 0
+
+
+async def _write(first: AudioChunk | None, audio: AsyncIterator[AudioChunk], output: BinaryIO, suffix: str) -> float:
+    sound = _FEW if first is None else PcmFormat(first.rate, first.width, first.channels)
+    encoder = Encoder(suffix, sound)
+    seconds = 0.0
+    chunk = first
+    while chunk is not None:
+        await asyncio.to_thread(lambda pcm: output.write(encoder.feed(pcm)), chunk.audio)
+        seconds += chunk.seconds
+        _progress(f"{seconds:.1f} s spoken")
+        chunk = await anext(audio, None)
+    await asyncio.to_thread(lambda: output.write(encoder.finish()))
+    _progress("")
+    return seconds
+
+
+Target = Path | int | tuple[str, ...]
+"""A file, a descriptor, or a player's command line."""
+
+
+def _target(output: str | None) -> tuple[Target, str]:
+    """Decide where audio goes, and in which format: a file, standard output when it is a pipe, else a player."""
+    if output == "-" or (output is None and not sys.stdout.isatty()):
+        return sys.stdout.fileno(), "wav"
+    if output is not None:
+        suffix = Path(output).suffix.lstrip(".").lower()
+        if suffix not in FORMATS:
+            raise BadRequest(f"'{output}' should end in one of {', '.join(f'.{name}' for name in FORMATS)}.")
+        return Path(output), suffix
+    player = next((player for player in _PLAYERS if shutil.which(player[0])), None)
+    if player is None:
+        raise BadRequest("No player is installed (aplay, paplay, ffplay or play); write a file with -o speech.wav.")
+    return player, "wav"
+
+
+@contextmanager
+def _opened(target: Target) -> Iterator[BinaryIO]:
+    match target:
+        case Path():
+            with target.open("wb") as file:
+                yield file
+        case int():
+            with os.fdopen(target, "wb", closefd=False) as pipe:
+                yield pipe
+        case _:
+            with subprocess.Popen(target, stdin=subprocess.PIPE) as player:
+                assert player.stdin is not None, "it was started with a pipe"
+                yield cast("BinaryIO", player.stdin)
+                player.stdin.close()
+
+
+async def transcribe(settings: Settings, chosen: argparse.Namespace) -> int:
+    """Write down what recordings say, one after another; a bad one does not stop the others."""
+    status = 0
+    async with open_app(settings) as app:
+        await app.voices.look()
+        for name in chosen.files:
+            try:
+                await _transcribe(app, name, chosen)
+            except VoiceError as error:
+                _progress("")
+                print(f"{name}: {error.text}", file=sys.stderr)
+                status = 1
+    return status
+
+
+async def _transcribe(app: App, name: str, chosen: argparse.Namespace) -> None:
+    file = io.BytesIO(sys.stdin.buffer.read()) if name == "-" else Path(name)
+    if isinstance(file, Path) and not file.is_file():
+        raise BadRequest("There is no such file.")
+    pieces: list[Heard] = []
+    async with aclosing(in_thread(decode(file, HEARD, max_seconds=_LONGEST))) as audio:
+        listening = Listening(audio=_counted(audio), language=chosen.language, model=chosen.model)
+        async with app.speech.transcribe(listening) as heard:
+            async for piece in heard:
+                pieces.append(piece)  # noqa: PERF401 - one after another is the point
+    _progress("")
+    text = "".join(piece.text for piece in pieces).strip()
+    if chosen.json:
+        segments = [{**asdict(piece), "text": piece.text.strip()} for piece in pieces]
+        print(json.dumps({"file": name, "text": text, "segments": segments}, ensure_ascii=False))
+    else:
+        print(text if len(chosen.files) == 1 else f"{name}: {text}")
+    sys.stdout.flush()
+
+
+async def _counted(audio: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    seconds = 0.0
+    async for pcm in audio:
+        seconds += len(pcm) / HEARD.byte_rate
+        _progress(f"{seconds / 60:.1f} min heard")
+        yield pcm
+
+
+async def voices(settings: Settings, chosen: argparse.Namespace) -> int:
+    """List the voices."""
+    async with open_app(settings) as app:
+        await app.voices.look()
+        catalogue = app.voices.catalogue
+    found = [(voice, voice.languages) for voice in catalogue.voices] if chosen.all else list(catalogue.offered)
+    if chosen.json:
+        print(json.dumps([asdict(voice) for voice, _ in found], ensure_ascii=False, indent=2))
+        return 0
+    rows = [
+        (voice.name, ", ".join(map(canonical, languages)), voice.description, voice.licence)
+        for voice, languages in found
+    ]
+    _table(("VOICE", "LANGUAGES", "DESCRIPTION", "LICENCE"), rows)
+    if not found:
+        print(f"No voice is installed. {catalogue.advice('tts')}", file=sys.stderr)
+    return 0
+
+
+async def engines(settings: Settings, chosen: argparse.Namespace) -> int:
+    """List the engines, or install or remove one."""
+    if chosen.action != "list":
+        if chosen.name is None:
+            raise BadRequest(f"Which engine? ./run.sh engines {chosen.action} NAME; `./run.sh engines` lists them.")
+        return await (install if chosen.action == "install" else remove)(settings, chosen.name)
+    async with open_app(settings) as app:
+        await app.voices.look()
+        catalogue = app.voices.catalogue
+    rows = [_engine_row(catalogue, place) for place in catalogue.places.values()]
+    if chosen.json:
+        keys = ("engine", "task", "state", "offers", "licence")
+        print(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], ensure_ascii=False, indent=2))
+    else:
+        _table(("ENGINE", "TASK", "STATE", "OFFERS", "LICENCE"), rows)
+    return 0
+
+
+def _engine_row(catalogue: Catalogue, place: Place) -> tuple[str, ...]:
+    spec = place.spec
+    spoken = sum(voice.engine == place.name for voice, _ in catalogue.offered)
+    heard = [known for model in catalogue.models if model.engine == place.name for known in model.languages]
+    offers = [f"{spoken} voices"] if spoken else []
+    if heard:
+        offers.append(f"hears {', '.join(catalogue.wanted(heard))}")
+    return (
+        place.name,
+        spec.task if spec is not None else "at " + str(place.settings.uri),
+        place.missing or "ready",
+        "; ".join(offers),
+        spec.licence if spec is not None else "",
+    )
+
+
+def _factor(number: float, option: str) -> float:
+    if not SPEED[0] <= number <= SPEED[1]:
+        raise BadRequest(f"{option} must be between {SPEED[0]:g} and {SPEED[1]:g}.")
+    return number
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print columns for a person, and the same with tabs and without a head into a pipe."""
+    if not sys.stdout.isatty():
+        print("\n".join("\t".join(row) for row in rows))
+        return
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    for row in (head, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _progress(text: str) -> None:
+    """Show how far long work is, on one line of a terminal and nowhere else."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+COMMANDS: Final[Mapping[str, Callable[[Settings, argparse.Namespace], Awaitable[int]]]] = {
+    "serve": serve,
+    "say": say,
+    "transcribe": transcribe,
+    "voices": voices,
+    "engines": engines,
+    "doctor": doctor,
+    "bench": bench,
+}
