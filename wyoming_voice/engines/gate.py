@@ -38,7 +38,7 @@ class Speech:
     def moment(self, seconds: float) -> float:
         """Turn seconds from the first sample into seconds from the beginning of the piece, the padding left out."""
         end = (len(self.samples) - PADDING) / HEARD_RATE
-        return round(self.start + min(max(seconds, PADDING / HEARD_RATE), end), 3)
+        return round(float(self.start + min(max(seconds, PADDING / HEARD_RATE), end)), 3)
 
 
 class SpeechGate:
