@@ -5,15 +5,27 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from . import __version__
 from .errors import BadRequest, VoiceError
 
 _CHECKOUT: Final = Path(__file__).resolve().parent.parent
+_COMMANDS: Final = {  # imported when it is run: the server needs no decoders, and is there sooner without
+    "serve": "serving:serve",
+    "say": "command:say",
+    "transcribe": "command:transcribe",
+    "voices": "command:voices",
+    "engines": "command:engines",
+    "doctor": "doctor:doctor",
+    "bench": "benchmark:bench",
+}
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+Command = Callable[[Any, argparse.Namespace], Coroutine[Any, Any, int]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,16 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         datefmt="%H:%M:%S",
         stream=sys.stderr,
     )
-    from . import command  # noqa: PLC0415 - as above
+    module, _, name = _COMMANDS[chosen.command].partition(":")
+    command: Command = getattr(import_module(f".{module}", __package__), name)
+    return _run(command, settings, chosen)
 
+
+def _run(command: Command, settings: Any, chosen: argparse.Namespace) -> int:
     try:
-        return asyncio.run(command.COMMANDS[chosen.command](settings, chosen))
-    except BadRequest as error:
-        print(error.text, file=sys.stderr)
-        return 2
+        return asyncio.run(command(settings, chosen))
     except VoiceError as error:
         print(error.text, file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, BadRequest) else 1
     except BrokenPipeError:  # `… | head`: whoever reads has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -88,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
 
     say = commands.add_parser("say", parents=[common], help="speak a text: play it, or write it to a file or a pipe")
     say.add_argument("text", nargs="?", help="the text; from standard input when left out")
-    say.add_argument("-o", "--output", metavar="FILE", help="wav, flac, ogg, opus, mp3 or aac by its ending; - for a pipe")
+    say.add_argument(
+        "-o", "--output", metavar="FILE", help="wav, flac, ogg, opus, mp3, aac by its ending; - for a pipe"
+    )
     say.add_argument("--voice", metavar="NAME", help="see the command `voices`")
     say.add_argument("--language", metavar="CODE", help="choose the voice by language: ru, en, …")
     say.add_argument("--speaker", metavar="NAME", help="of a voice that has several")
@@ -99,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
 
     transcribe = commands.add_parser("transcribe", parents=[common], help="write down what recordings say")
     transcribe.add_argument("files", nargs="+", metavar="FILE", help="any audio file; - for standard input")
-    transcribe.add_argument("--language", metavar="CODE", help="what is spoken: ru, en, … (default: your first language)")
+    transcribe.add_argument("--language", metavar="CODE", help="what is spoken: ru, en, … (default: your first one)")
     transcribe.add_argument("--model", metavar="NAME", help="see the command `engines`")
     transcribe.add_argument("--json", action="store_true", help="one JSON object a file, with times")
 

@@ -2,7 +2,7 @@
 
 import ctypes
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -38,7 +38,7 @@ with suppress(AttributeError):
 _SEND: Final = "Send a recording as WAV, MP3, M4A, Ogg, Opus, WebM or FLAC."
 
 
-def decode(file: BinaryIO | Path, target: PcmFormat, *, max_seconds: float) -> Iterator[bytes]:
+def decode(file: BinaryIO | Path, target: PcmFormat, *, max_seconds: float) -> Generator[bytes, None, None]:
     """Yield a recording as PCM in pieces of about a second; of one that breaks off, what there is.
 
     Reads nothing but ``file``, which may lie about everything in it. Raises UnsupportedAudio for what is no recording

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,13 +20,10 @@ from .app import App, open_app
 from .audio import PcmFormat
 from .codec import FORMATS, Encoder, decode
 from .config import Settings
-from .doctor import doctor
 from .engines.protocol import Heard
 from .errors import BadRequest, VoiceError
-from .install import install, remove
 from .link import SPEED
 from .listening import HEARD
-from .serving import serve
 from .speech import Listening, Utterance, once
 from .stream import in_thread
 from .voices import Catalogue, Place, VoiceChoice, canonical
@@ -181,7 +178,9 @@ async def engines(settings: Settings, chosen: argparse.Namespace) -> int:
     if chosen.action != "list":
         if chosen.name is None:
             raise BadRequest(f"Which engine? ./run.sh engines {chosen.action} NAME; `./run.sh engines` lists them.")
-        return await (install if chosen.action == "install" else remove)(settings, chosen.name)
+        from . import install  # noqa: PLC0415 - seldom needed
+
+        return await (install.install if chosen.action == "install" else install.remove)(settings, chosen.name)
     async with open_app(settings) as app:
         await app.voices.look()
         catalogue = app.voices.catalogue
@@ -230,14 +229,3 @@ def _progress(text: str) -> None:
     """Show how far long work is, on one line of a terminal and nowhere else."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
-COMMANDS: Final[Mapping[str, Callable[[Settings, argparse.Namespace], Awaitable[int]]]] = {
-    "serve": serve,
-    "say": say,
-    "transcribe": transcribe,
-    "voices": voices,
-    "engines": engines,
-    "doctor": doctor,
-    "bench": bench,
-}
