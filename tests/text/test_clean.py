@@ -42,6 +42,7 @@ RUSSIAN = [
     ("Адрес http://192.168.1.5:8123/lovelace", "Адрес 192.168.1.5"),
     ("<https://ya.ru/x> и www.ya.ru/y!", "ya.ru и ya.ru!"),
     ("**https://ya.ru/**", "ya.ru"),
+    ("(см. https://ru.wikipedia.org/wiki/A_(b)), www.нет", "(см. ru.wikipedia.org), www.нет"),
     ("Раз<br>два<br/>три", "Раз\nдва\nтри"),
     ("<p>Абзац</p><p class='x'>Второй</p>", "Абзац\n\nВторой\n\n"),
     ('<b>Жирный</b> <span style="color: red">красный</span>', "Жирный красный"),

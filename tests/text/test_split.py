@@ -98,6 +98,9 @@ P.S. Не забудь. ¦Жду.
 Ужас!.. ¦Он упал.
 Как?.. ¦Опять?
 Формула E = mc². ¦Просто.
+Яндекс.Погода обещает снег. ¦Верим.
+Это 5 %. ¦Потом больше.
+Это план Б. 5 человек знают.
 Рис. 5 показывает это. ¦Табл. 2 тоже.
 """
 
@@ -242,6 +245,12 @@ def test_english_is_split_as_a_reader_would(case: str) -> None:
 @pytest.mark.parametrize("case", cases(OTHERS))
 def test_other_scripts_are_split_at_their_own_stops(case: str) -> None:
     assert sentences(case.replace("¦", "")) == expected(case)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_the_tables_come_out_the_same_in_pieces(step: int) -> None:
+    for case in cases(RUSSIAN) + cases(ENGLISH) + cases(OTHERS):
+        assert sentences(case.replace("¦", ""), step) == expected(case)
 
 
 def test_the_tables_are_long_enough_to_mean_something() -> None:

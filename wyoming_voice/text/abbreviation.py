@@ -55,6 +55,9 @@ SUFFIXES: Final = _words(
 )
 """What may follow a full stop without a space in one name: "example.Com", "README.Md"."""
 
+PREFIXES: Final = frozenset({"www", "Яндекс", "Yandex"})
+"""What a full stop without a space joins to a capital: «Яндекс.Погода»."""
+
 UNFINISHED: Final = _words(
     """
     в во на с со к ко о об от до за из по под у и а но или не ни при для без над через между перед the a an of in on

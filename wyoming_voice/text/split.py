@@ -15,7 +15,7 @@ import re
 import unicodedata
 from typing import Final
 
-from .abbreviation import HEAD, HEAD_PAIRS, STARTERS, SUFFIXES, TAIL, TAIL_PAIRS, UNFINISHED, UNITS
+from .abbreviation import HEAD, HEAD_PAIRS, PREFIXES, STARTERS, SUFFIXES, TAIL, TAIL_PAIRS, UNFINISHED, UNITS
 
 WORD: Final = 16
 LOOKAHEAD: Final = 2 * WORD + 4
@@ -210,7 +210,7 @@ class SentenceSplitter:
         """«Привет.Как дела», but not "example.Com", "U.S.A" or "System.Out.println"."""
         text = self._text
         before = _PLAIN_WORD.search(left[-2 * WORD :])
-        if not text[end].isupper() or before is None or before[1] in HEAD | TAIL | {"www"}:
+        if not text[end].isupper() or before is None or before[1] in HEAD | TAIL | PREFIXES:
             return False
         word = _LETTERS.match(text, end, end + WORD)
         assert word is not None, "a capital is a letter"
