@@ -101,8 +101,8 @@ class Espeak:
     """Speaks with espeak.
 
     Options: ``rate`` in words per minute (175), ``pitch`` 0 … 100 (50), ``volume`` in percent (100), ``variant``, the
-    speaker if none is asked for (``f2``, ``whisper``). espeak's state is the process's: instances share it, and only one
-    of them can speak at a time.
+    speaker if none is asked for (``f2``, ``whisper``). espeak's state is the process's: instances share it, and one of
+    them speaks at a time.
     """
 
     def __init__(self, options: Options) -> None:

@@ -233,10 +233,12 @@ def espeak_files(folder: Path) -> dict[str, EspeakFile]:
 
 
 def _espeak_file(path: Path, root: Path) -> EspeakFile | None:
-    title, priorities = path.name, dict[str, int]()
+    title, dictionary, priorities = path.name, "", dict[str, int]()
     for key, value in _lines(path, None):
         if key == "name":
             title = value
+        elif key == "dictionary":
+            dictionary = value
         elif key == "language":
             code, *number = value.split()
             priorities[code.lower()] = int(number[0]) if number else 5
@@ -244,6 +246,8 @@ def _espeak_file(path: Path, root: Path) -> EspeakFile | None:
         return None
     voice = next(iter(priorities))
     base = voice.split("-")[0]
+    if not (root.parent / f"{dictionary or base}_dict").is_file():
+        return None  # a language without its words (Faroese, Karakalpak): espeak loads it, and then crashes
     priority = priorities.setdefault(base, _ESPEAK_UNSAID)
     return EspeakFile(voice, path.relative_to(root).as_posix(), title, tuple(priorities), priority)
 
