@@ -135,7 +135,7 @@ pip() {
 
 explain_pip() {
   cat "$log" >&2
-  if grep -qE 'NewConnectionError|ConnectTimeout|Temporary failure in name resolution|Failed to establish|ProxyError' "$log"; then
+  if grep -qE 'connection broken by|NewConnectionError|ConnectTimeout|Temporary failure in name resolution|Failed to establish|ProxyError' "$log"; then
     fail "the packages could not be downloaded: PyPI is not reachable. Connect this machine to the internet" \
       "(or name a mirror in PIP_INDEX_URL) and start again."
   elif grep -q 'No space left on device' "$log"; then
@@ -221,7 +221,7 @@ lint() {
   try mypy "$python" -m mypy
   try import-linter "$venv/bin/lint-imports"
   if [ -x "$venv/bin/shellcheck" ]; then
-    try shellcheck "$venv/bin/shellcheck" run.sh .ci/run scripts/*.sh
+    try shellcheck "$venv/bin/shellcheck" --severity=warning run.sh .ci/run scripts/*.sh
   else
     note "── shellcheck is not installed: the shell scripts were not checked"
   fi
