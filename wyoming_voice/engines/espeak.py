@@ -19,6 +19,7 @@ from wyoming.audio import AudioChunk
 from wyoming_voice.errors import Busy, EngineUnavailable, UnknownVoice
 
 from .callback import Play, stream
+from .path import short
 from .protocol import Options, Segment
 from .ssml import clean
 from .voices import EspeakFile, espeak_files, espeak_folder
@@ -27,8 +28,6 @@ _RETRIEVAL: Final = 2  # AUDIO_OUTPUT_SYNCHRONOUS: espeak_Synth returns when all
 _DONT_EXIT: Final = 0x8000  # espeakINITIALIZE_DONT_EXIT: missing data is an error, not the end of the process
 _UTF8, _SSML, _ENDPAUSE = 1, 0x10, 0x1000
 _RATE, _VOLUME, _PITCH = 1, 2, 3  # espeak_PARAMETER
-_PATH_ROOM: Final = 100
-"""Bytes that the path of the data may have: espeak cuts paths at 160 (N_PATH_HOME), names of files included."""
 _BUFFER_MS: Final = 120
 """Audio per callback: with 60 ms (espeak's own) the first comes 0.05 ms earlier and the rest takes 8 % longer."""
 _LONGEST_WORD: Final = 60
@@ -55,21 +54,13 @@ def _sayable(text: str) -> bool:
     return any(character.isalnum() for character in text)
 
 
-def _short(folder: Path) -> str:
-    """Name the folder in few enough bytes, by an open descriptor where its own path is too long."""
-    if len(os.fsencode(folder)) <= _PATH_ROOM:
-        return str(folder)
-    # Open for as long as the process lives: dictionaries are read when their language is first spoken.
-    return f"/proc/self/fd/{os.open(folder, os.O_RDONLY)}"
-
-
 class _Library:
     """The native library, initialised; ``voice`` is the one that it has loaded."""
 
     def __init__(self, folder: Path) -> None:
         try:
             self.native = ctypes.CDLL(str(next(folder.glob("libespeak-ng.*"))))
-            data = os.fsencode(_short(folder / "espeak-ng-data"))
+            data = os.fsencode(short(folder / "espeak-ng-data"))
         except (OSError, StopIteration) as error:
             raise EngineUnavailable(
                 f"eSpeak NG does not load from {folder} ({error}). Run: ./run.sh engines install espeak"
