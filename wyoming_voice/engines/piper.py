@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from wyoming.audio import AudioChunk
 
@@ -71,15 +71,9 @@ class Piper:
                 self._loaded[name] = self._piper.PiperVoice.load(
                     path, use_cuda=self._cuda, espeak_data_dir=self._phonemes, download_dir=self._folder
                 )
-            except (OSError, ValueError, KeyError, TypeError, *self._onnx_errors()) as error:
+            except _broken() as error:
                 raise EngineUnavailable(f"Piper cannot load {path} ({error}). Download the voice again.") from error
         return self._loaded[name]
-
-    @staticmethod
-    def _onnx_errors() -> tuple[type[Exception], ...]:
-        """Return what onnxruntime raises for a file that it cannot use; its errors have no ancestor of their own."""
-        native = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-        return (native.Fail, native.InvalidArgument, native.InvalidGraph, native.InvalidProtobuf, native.NoSuchFile)
 
     def _speaker(self, voice: "PiperVoice", segment: Segment) -> int | None:
         if segment.speaker is None:
@@ -89,3 +83,10 @@ class Piper:
             names = f"It has: {', '.join(list(known)[:10])}." if known else "It has only one."
             raise UnknownVoice(f"The voice {segment.voice!r} has no speaker {segment.speaker!r}. {names}")
         return int(known[segment.speaker])
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """Return what a damaged voice raises; onnxruntime's errors have no ancestor of their own."""
+    native = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    damaged = (native.Fail, native.InvalidArgument, native.InvalidGraph, native.InvalidProtobuf, native.NoSuchFile)
+    return (OSError, ValueError, KeyError, TypeError, *damaged)
