@@ -4,7 +4,7 @@ import time
 
 import pytest
 import razdel
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wyoming_voice.text.split import LOOKAHEAD, SentenceSplitter
@@ -331,6 +331,7 @@ ALPHABETS = [
 
 
 @settings(max_examples=1500, deadline=None)
+@example(text="1111 1\n\n?", cuts=[1], limit=7)
 @given(
     text=st.one_of(ALPHABETS),
     cuts=st.lists(st.integers(1, 7), min_size=1, max_size=9),

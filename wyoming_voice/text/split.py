@@ -99,7 +99,7 @@ class SentenceSplitter:
         while True:
             edge = self._start + self._limit
             mark = _MARK.search(self._text, self._at, edge)
-            if mark is None or (mark.end() == edge < len(self._text) and self._text[edge] in _STOPS + _CLOSERS):
+            if mark is None or self._crosses(mark, edge):
                 self._at = mark.start() if mark else min(edge, len(self._text))
                 if len(self._text) <= edge:
                     break
@@ -128,12 +128,17 @@ class SentenceSplitter:
         self._start = end
         self._at = max(self._at, end)
 
+    def _crosses(self, mark: re.Match[str], edge: int) -> bool:
+        """Whether stops and what closes after them go on beyond ``edge``."""
+        grows = mark[0][0] in _STOPS and mark.end() == edge < len(self._text)
+        return grows and self._text[edge] in _STOPS + _CLOSERS
+
     def _clause_end(self, edge: int) -> int:
         """Where to cut a sentence that goes on beyond ``edge``."""
         window = self._text[self._start : edge + 1]
         ends = [mark.end() for mark in _CLAUSE.finditer(window) if mark.end() < len(window)]
-        spaces = max(window.rfind(" "), window.rfind("\n"))
-        for end in (ends[-1] if ends else 0, spaces):
+        space = max(window.rfind(char) for char in (" ", "\n", _PARAGRAPH))
+        for end in (ends[-1] if ends else 0, space):
             if end > 0 and _SPOKEN.search(window, 0, end):
                 return self._start + end
         return edge
