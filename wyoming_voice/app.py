@@ -130,7 +130,7 @@ def _engine_plans(settings: Settings, places: Mapping[str, Place]) -> dict[str, 
 
 
 def _device_plans(settings: Settings) -> dict[str, DevicePlan]:
-    return {name: DevicePlan(running=device.running) for name, device in settings.devices.items()}
+    return {name: DevicePlan(running=device.running, loaded=device.loaded) for name, device in settings.devices.items()}
 
 
 def _peer_limits(settings: Settings) -> PeerLimits:

@@ -23,6 +23,7 @@ from .config_type import (
     SecondsOrNever,
     SecondsOrZero,
     ServerAddress,
+    Token,
     empty,
 )
 from .engines.table import engines
@@ -75,7 +76,10 @@ class Limits(_Section):
     input: Seconds = Field(default=120.0, description="Seconds that a request waits for the client's next event")
     write: Seconds = Field(default=30.0, description="Seconds that a client may take to read what it is sent")
     queue: Count = Field(default=64, description="Requests that may wait for one engine; the next is told `busy`")
-    audio_ahead: Bytes = Field(default=1048576, description="Bytes of audio made ahead of a slow client, per request")
+    audio_ahead: Bytes = Field(default=2097152, description="Bytes of audio made ahead of a slow client, per request")
+    recording: Seconds = Field(default=14400.0, description="Seconds of a recording that is uploaded as a file")
+    upload: Bytes = Field(default=536870912, description="Bytes of a file that is uploaded")
+    json_body: Bytes = Field(default=33554432, description="Bytes of a JSON body, references in base64 included")
 
 
 class EngineSettings(_Section):
@@ -112,6 +116,48 @@ class Device(_Section):
     """One processor that engines share."""
 
     running: Count = Field(default=1, description="Turns that may run on it at once, over all engines")
+    loaded: Count | None = Field(
+        default=None,
+        description="Workers that fit into its memory; an idle one makes room for another; null: any number",
+    )
+
+
+class Auth(_Section):
+    """Who may use the HTTP bridge. Wyoming itself has no authentication."""
+
+    tokens: tuple[Token, ...] = Field(
+        default=(), description="Secrets of 8 characters or more, each of which lets a client in; none: everybody may"
+    )
+
+
+class Tls(_Section):
+    """HTTPS, with a certificate of your own."""
+
+    certificate: Path | None = Field(default=None, description="The certificate and its chain, PEM; null: plain HTTP")
+    key: Path | None = Field(default=None, description="Its private key, PEM; null: it is in the same file")
+
+
+class Bridge(_Section):
+    """How the HTTP bridge trusts others."""
+
+    open_without_token: bool = Field(
+        default=False, description="Listen on other addresses than this machine's own although there is no token"
+    )
+    cors: tuple[str, ...] = Field(
+        default=(), description="Other sites whose pages may use it, such as `https://example.org`"
+    )
+    ingress: bool = Field(default=False, description="Trust Home Assistant's ingress (in the add-on only)")
+    tls: Tls = Tls()
+
+
+class Outputs(_Section):
+    """Files that requests leave behind."""
+
+    folder: Path | None = Field(default=None, description="Where they are; null: `outputs` in data_dir")
+    keep_hours: Seconds = Field(default=24.0, description="Hours until a file is removed")
+    keep_bytes: Bytes = Field(default=1073741824, description="Bytes of all files; the oldest go first")
+    save_stt: bool = Field(default=False, description="Keep transcripts too (`POST /stt`)")
+    windows_paths: bool = Field(default=False, description="Under WSL: name files as Windows opens them, too")
 
 
 class Settings(_Section):
@@ -134,6 +180,9 @@ class Settings(_Section):
     http: HttpAddress = Field(
         default="127.0.0.1:8013", description="Where the HTTP bridge listens, `HOST:PORT`, or `off`"
     )
+    auth: Auth = Auth()
+    bridge: Bridge = Bridge()
+    outputs: Outputs = Outputs()
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged")
     limits: Limits = Limits()
     engines: Annotated[dict[str, EngineSettings], BeforeValidator(empty)] = Field(
@@ -162,13 +211,26 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         found = [*sentences(error, Settings), *found]
     else:
-        folder = path.parent if path else Path()
-        settings = settings.model_copy(update={"data_dir": folder.absolute() / settings.data_dir.expanduser()})
+        settings = _placed(settings, (path.parent if path else Path()).absolute())
     for key, text in found:
         source.note(key, text)
     if source.mistakes:
         raise ConfigError("\n".join(str(mistake) for mistake in source.mistakes))
     return settings
+
+
+def _placed(settings: Settings, folder: Path) -> Settings:
+    """Make every path absolute: they are relative to the folder of config.yml."""
+
+    def place(path: Path | None) -> Path | None:
+        return None if path is None else folder / path.expanduser()
+
+    data_dir = folder / settings.data_dir.expanduser()
+    outputs = settings.outputs.model_copy(update={"folder": place(settings.outputs.folder) or data_dir / "outputs"})
+    tls = settings.bridge.tls
+    tls = tls.model_copy(update={"certificate": place(tls.certificate), "key": place(tls.key)})
+    bridge = settings.bridge.model_copy(update={"tls": tls})
+    return settings.model_copy(update={"data_dir": data_dir, "outputs": outputs, "bridge": bridge})
 
 
 def _read(path: Path) -> Source:

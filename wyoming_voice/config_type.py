@@ -73,3 +73,4 @@ SecondsOrNever = Annotated[SecondsOrZero | None, BeforeValidator(_never), Unit("
 ListenAddress = Annotated[str, AfterValidator(_address)]
 ServerAddress = Annotated[str, AfterValidator(_reachable)]
 HttpAddress = Annotated[str, AfterValidator(_http)]
+Token = Annotated[str, Strict(), Field(min_length=8)]

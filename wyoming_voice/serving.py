@@ -4,12 +4,18 @@ import argparse
 import asyncio
 import signal
 import sys
+from contextlib import AsyncExitStack
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from .app import App, open_app, open_server
 from .config import Settings
 from .errors import BadRequest
 from .server import Server
 from .voices import Catalogue, matches
+
+if TYPE_CHECKING:
+    from http_bridge.server import BridgeServer
 
 
 async def serve(settings: Settings, _chosen: argparse.Namespace) -> int:
@@ -20,21 +26,27 @@ async def serve(settings: Settings, _chosen: argparse.Namespace) -> int:
         loop.add_signal_handler(number, signals.put_nowait, number)
     async with open_app(settings) as app:
         try:
-            async with open_server(app) as server:
-                _announce(app, server)
+            async with AsyncExitStack() as stack:
+                server = await stack.enter_async_context(open_server(app))
+                # In a thread, behind the other door: `describe` is answered while aiohttp and the codecs are imported.
+                http = await asyncio.to_thread(import_module, "http_bridge.server")
+                bridge: BridgeServer | None = await stack.enter_async_context(http.open_bridge(app))
+                _announce(app, server, bridge)
                 await signals.get()
-                await _drain(server, settings.server.drain_timeout, signals)
+                await _drain(server, bridge, settings.server.drain_timeout, signals)
         except OSError as error:
             raise BadRequest(
-                f"Cannot listen at {settings.server.uri}: {error.strerror or error}. "
-                "Is it running already? Another address: --uri tcp://0.0.0.0:PORT"
+                f"Cannot listen: {error.strerror or error}. Is it running already? "
+                "Other addresses: --uri tcp://0.0.0.0:PORT --http HOST:PORT"
             ) from error
     return 0
 
 
-async def _drain(server: Server, seconds: float, signals: "asyncio.Queue[signal.Signals]") -> None:
+async def _drain(
+    server: Server, bridge: "BridgeServer | None", seconds: float, signals: "asyncio.Queue[signal.Signals]"
+) -> None:
     print(f"Stopping: what is being spoken has {seconds:g} s to finish; once more ends it now.", file=sys.stderr)
-    drained = asyncio.create_task(server.drain(seconds), name="drain")
+    drained = asyncio.create_task(_drain_doors(server, bridge, seconds), name="drain")
     again = asyncio.create_task(signals.get(), name="second signal")
     await asyncio.wait([drained, again], return_when=asyncio.FIRST_COMPLETED)
     for task in (drained, again):
@@ -42,17 +54,28 @@ async def _drain(server: Server, seconds: float, signals: "asyncio.Queue[signal.
     await asyncio.wait([drained, again])
 
 
-def _announce(app: App, server: Server) -> None:
+async def _drain_doors(server: Server, bridge: "BridgeServer | None", seconds: float) -> None:
+    await asyncio.gather(server.drain(seconds), *([bridge.drain(seconds)] if bridge is not None else []))
+
+
+def _announce(app: App, server: Server, bridge: "BridgeServer | None") -> None:
     catalogue = app.voices.catalogue
     lines = [
         f"Wyoming Voice listens at {', '.join(server.uris)}",
+        *([] if bridge is None else [f"  web page and HTTP API: {bridge.url}"]),
         *_speaks(catalogue),
         *_hears(catalogue),
-        "Next: in Home Assistant, Settings → Devices & services → Add integration → Wyoming Protocol, "
-        f"this machine's address and port {server.uris[0].rpartition(':')[2]}.",
+        _next(server.uris[0].rpartition(":")[2]),
         'Or: ./run.sh say "Привет, мир!"   ./run.sh voices   ./run.sh doctor',
     ]
     print("\n".join(lines), flush=True)
+
+
+def _next(port: str) -> str:
+    return (
+        "Next: in Home Assistant, Settings → Devices & services → Add integration → Wyoming Protocol, "
+        f"this machine's address and port {port}."
+    )
 
 
 def _speaks(catalogue: Catalogue) -> list[str]:

@@ -265,6 +265,11 @@ async def _chain(first: T, rest: AsyncIterator[T]) -> AsyncGenerator[T, None]:
         yield item
 
 
+async def spoken_text(text: str) -> str:
+    """Return what of a text is spoken: its sentences, without marks."""
+    return " ".join([sentence async for sentence in _sentences(once(text), len(text))])
+
+
 async def once(text: str) -> AsyncGenerator[str, None]:
     """Make a text that is all there into one that arrives."""
     yield text

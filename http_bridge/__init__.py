@@ -1,0 +1,1 @@
+"""The bridge: HTTP and WebSocket over the same engine pool as the Wyoming door."""

@@ -1,0 +1,143 @@
+"""What a client sends, read within its limits: JSON bodies and uploads."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO, Final, TypeVar
+
+from aiohttp import BodyPartReader, web
+from pydantic import BaseModel, ValidationError
+
+from wyoming_voice.errors import BadRequest, TooLarge
+
+from .bridge import bridge_of
+from .problem import FieldError
+
+M = TypeVar("M", bound=BaseModel)
+
+_PIECE: Final = 256 * 1024
+_FIELD: Final = 64 * 1024  # bytes of a form field that is no file
+_MOST_FIELDS: Final = 64
+_IN_MEMORY: Final = 1024 * 1024
+
+
+async def read_json(request: web.Request, model: type[M]) -> M:
+    """Read a JSON body as a model; raises BadRequest that names the field, and TooLarge."""
+    content = bytearray()
+    limit = bridge_of(request).settings.limits.json_body
+    async for piece in request.content.iter_any():
+        content += piece
+        if len(content) > limit:
+            raise TooLarge(f"A JSON body may have {limit} bytes (limits.json_body).")
+    try:
+        return model.model_validate(json.loads(content.decode("utf-8")))
+    except ValidationError as error:
+        raise field_error(error) from None
+    except (ValueError, RecursionError):
+        raise BadRequest("The body must be a JSON object in UTF-8.") from None
+
+
+def read_fields(fields: object, model: type[M]) -> M:
+    """Read query or form fields as a model; raises BadRequest that names the field."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise field_error(error) from None
+
+
+def field_error(error: ValidationError) -> FieldError:
+    """Say which field is wrong, and how."""
+    first = error.errors(include_url=False)[0]
+    param = ".".join(map(str, first["loc"])) or None
+    text = first["msg"].removeprefix("Value error, ")
+    return FieldError(f"{param}: {text}" if param else text, param)
+
+
+@dataclass(slots=True)
+class Upload:
+    """A form: one file, spooled to disk when it is large, and the other fields."""
+
+    file: BinaryIO | None = None
+    filename: str = ""
+    fields: dict[str, str | list[str]] = field(default_factory=dict)
+
+    def recording(self) -> BinaryIO:
+        """Return the file; raises BadRequest when there was none."""
+        if self.file is None:
+            raise FieldError("The form has no file: send it as multipart/form-data in the field 'file'.", "file")
+        return self.file
+
+
+@asynccontextmanager
+async def read_upload(request: web.Request, name: str = "file") -> AsyncIterator[Upload]:
+    """Read a multipart form with a file; it is gone when the block is left. Raises BadRequest and TooLarge."""
+    if not request.content_type.startswith("multipart/"):
+        raise BadRequest("Send a form: multipart/form-data with the recording in the field 'file'.")
+    upload = Upload()
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
+        try:
+            await _read_parts(request, name, upload, spool)  # type: ignore[arg-type]  # a spool is a BinaryIO
+        except (ValueError, RuntimeError, AssertionError, LookupError):  # what aiohttp's reader makes of damaged forms
+            raise BadRequest("The form is damaged or not complete.") from None
+        yield upload
+
+
+async def _read_parts(request: web.Request, name: str, upload: Upload, spool: BinaryIO) -> None:
+    parts = 0
+    async for part in await request.multipart():
+        parts += 1
+        if parts > _MOST_FIELDS:
+            raise TooLarge(f"A form may have {_MOST_FIELDS} fields.")
+        if not isinstance(part, BodyPartReader):
+            raise BadRequest("A form inside a form cannot be read.")
+        if part.name == name:
+            upload.file, upload.filename = spool, part.filename or ""
+            await _spool(part, spool, bridge_of(request).settings.limits.upload)
+        elif part.name:
+            _add(upload, part.name, await _text(part))
+
+
+async def _spool(part: BodyPartReader, spool: BinaryIO, limit: int) -> None:
+    size = 0
+    while piece := await part.read_chunk(_PIECE):
+        size += len(piece)
+        if size > limit:
+            raise TooLarge(f"A file may have {limit} bytes (limits.upload).")
+        await asyncio.to_thread(spool.write, piece)
+    await asyncio.to_thread(spool.seek, 0)
+
+
+@asynccontextmanager
+async def read_audio_body(request: web.Request) -> AsyncIterator[BinaryIO]:
+    """Read a body that is the recording itself; it is gone when the block is left. Raises TooLarge."""
+    limit = bridge_of(request).settings.limits.upload
+    size = 0
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
+        async for piece in request.content.iter_chunked(_PIECE):
+            size += len(piece)
+            if size > limit:
+                raise TooLarge(f"A file may have {limit} bytes (limits.upload).")
+            await asyncio.to_thread(spool.write, piece)
+        await asyncio.to_thread(spool.seek, 0)
+        yield spool  # type: ignore[misc]  # a spool is a BinaryIO
+
+
+async def _text(part: BodyPartReader) -> str:
+    content = bytearray()
+    while piece := await part.read_chunk(_FIELD):
+        content += piece
+        if len(content) > _FIELD:
+            raise TooLarge(f"The field '{part.name}' may have {_FIELD} bytes.")
+    return content.decode("utf-8", "replace")
+
+
+def _add(upload: Upload, name: str, value: str) -> None:
+    """Keep a field; one that ends in [] or comes again is a list."""
+    known = upload.fields.get(name)
+    if name.endswith("[]") or known is not None:
+        upload.fields[name] = [*([known] if isinstance(known, str) else known or []), value]
+    else:
+        upload.fields[name] = value

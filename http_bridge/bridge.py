@@ -1,0 +1,62 @@
+"""What every route works with."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiohttp import web
+
+from wyoming_voice.app import App
+from wyoming_voice.config import Settings
+from wyoming_voice.errors import EngineUnavailable
+
+from .output import Outputs
+
+
+@dataclass(slots=True)
+class Bridge:
+    """The application behind the routes."""
+
+    app: App
+    outputs: Outputs
+    started: float = field(default_factory=time.monotonic)
+    draining: bool = False
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while no request is under way."""
+    _requests: int = 0
+
+    @property
+    def settings(self) -> Settings:
+        """What the user set."""
+        return self.app.settings
+
+    def __post_init__(self) -> None:
+        self.idle.set()
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Count a request."""
+        self._requests += 1
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self._requests -= 1
+            if not self._requests:
+                self.idle.set()
+
+    def admit(self) -> None:
+        """Let a request for work in; raises EngineUnavailable while the server is stopping."""
+        if self.draining:
+            raise EngineUnavailable("The server is stopping; try again in a moment.")
+
+
+BRIDGE: Final = web.AppKey("bridge", Bridge)
+
+
+def bridge_of(request: web.Request) -> Bridge:
+    """Return the bridge that a request came in by."""
+    return request.app[BRIDGE]

@@ -1,0 +1,151 @@
+"""The bridge's front door: the routes put together, and the address they are served at."""
+
+import asyncio
+import logging
+import re
+import secrets
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from typing import Final
+
+from aiohttp import web
+
+from wyoming_voice.app import App
+from wyoming_voice.config import ConfigError, Settings
+
+from . import stt, tts
+from .auth import Guard
+from .bridge import BRIDGE, Bridge
+from .output import Outputs
+from .problem import Handler, problems
+
+_LOGGER = logging.getLogger(__name__)
+
+ROUTES: Final = (*tts.ROUTES, *stt.ROUTES)
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_GUARD: Final = web.AppKey("guard", Guard)
+
+
+@asynccontextmanager
+async def open_bridge(app: App) -> AsyncIterator["BridgeServer | None"]:
+    """Open the HTTP door where the settings want one; leaving the block closes it at once."""
+    settings = app.settings
+    if settings.http == "off":
+        yield None
+        return
+    host, port = split_address(settings.http)
+    check_exposed(settings, host)
+    bridge = Bridge(app, outputs_of(settings))
+    runner = web.AppRunner(
+        build(bridge), handler_cancellation=True, access_log=None, shutdown_timeout=0.5, handle_signals=False
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, ssl_context=_tls(settings))
+        await site.start()
+        yield BridgeServer(bridge, site, runner)
+    finally:
+        await runner.cleanup()
+
+
+class BridgeServer:
+    """The open door."""
+
+    def __init__(self, bridge: Bridge, site: web.TCPSite, runner: web.AppRunner) -> None:
+        self._bridge = bridge
+        self._site = site
+        self._runner = runner
+
+    @property
+    def url(self) -> str:
+        """Where it really listens: port 0 has become a number."""
+        host, port = self._runner.addresses[0][:2]
+        scheme = "https" if self._bridge.settings.bridge.tls.certificate else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new work from now on, and give the requests under way so many seconds to end."""
+        self._bridge.draining = True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._bridge.idle.wait()
+        except TimeoutError:
+            _LOGGER.info("HTTP requests were still under way")
+
+
+def build(bridge: Bridge) -> web.Application:
+    """Put the routes together."""
+    application = web.Application(middlewares=[_named, problems, _guarded], client_max_size=2**62)
+    application.on_response_prepare.append(_add_headers)
+    application[BRIDGE] = bridge
+    allowed = bridge.settings.bridge
+    application[_GUARD] = Guard(bridge.settings.auth.tokens, allowed.cors, allowed.ingress)
+    for route in ROUTES:
+        application.router.add_route(route.method, route.path, route.handler)
+    return application
+
+
+@web.middleware
+async def _named(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give every request a name, its own or ours, in the reply and in the log, and count those under way."""
+    asked = request.headers.get("X-Request-ID", "")
+    name = asked if _ID.fullmatch(asked) else secrets.token_hex(8)
+    request["id"] = name
+    with request.app[BRIDGE].under_way():
+        reply = await handler(request)
+    _LOGGER.debug("%s %s %s %s", name, request.method, request.path, reply.status)
+    return reply
+
+
+async def _add_headers(request: web.Request, reply: web.StreamResponse) -> None:
+    reply.headers["X-Request-ID"] = request["id"]
+
+
+@web.middleware
+async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    request.app[_GUARD].check(request)
+    return await handler(request)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Split HOST:PORT, as the settings have checked it."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def outputs_of(settings: Settings) -> Outputs:
+    """Find where files are kept."""
+    kept = settings.outputs
+    assert kept.folder is not None, "the settings name a folder"
+    return Outputs(kept.folder, kept.keep_hours * 3600, kept.keep_bytes)
+
+
+def check_exposed(settings: Settings, host: str) -> None:
+    """Refuse to be open to a network without a token unless the user said so in as many words."""
+    if settings.auth.tokens or settings.bridge.open_without_token or settings.bridge.ingress or _is_local(host):
+        return
+    raise ConfigError(
+        f"http: {settings.http} can be reached from the network, and anybody could use it: set auth.tokens, "
+        "or bridge.open_without_token: true, or listen on 127.0.0.1."
+    )
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    tls = settings.bridge.tls
+    if tls.certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+    except OSError as error:  # an SSLError too
+        raise ConfigError(f"bridge.tls: the certificate cannot be used: {error}") from error
+    return context

@@ -1,0 +1,146 @@
+"""``POST /tts``, ``POST /tts/wav``, ``GET /outputs/NAME``: a text to a file, or to audio while it is made."""
+
+import asyncio
+import os
+import time
+from pathlib import PureWindowsPath
+from typing import Annotated, Final
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field
+
+from wyoming_voice.audio import PcmFormat
+from wyoming_voice.errors import EngineUnavailable
+from wyoming_voice.link import PITCH, SPEED
+from wyoming_voice.speech import Utterance, once, spoken_text
+from wyoming_voice.voices import VoiceChoice
+
+from .body import read_json
+from .bridge import Bridge, bridge_of
+from .output import stamp
+from .reply import json_reply
+from .route import Route
+from .sound import SILENT, AudioEncoder, choose_format, stream_speech
+
+
+class Reference(BaseModel):
+    """A recording of a voice to be cloned, and what it says."""
+
+    audio: str = Field(description="The recording, base64")
+    text: str | None = Field(default=None, description="What it says")
+
+
+class SpeechRequest(BaseModel):
+    """What to say, and how."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    text: str = Field(description="What to say; Markdown, emoji and addresses are not read as symbols")
+    voice: str | None = Field(default=None, description="A name from /voices")
+    speaker: str | None = Field(default=None, description="Of a voice that has several")
+    language: str | None = Field(default=None, description="Choose the voice by language: ru, en, …")
+    voice_description: str | None = Field(default=None, description="A voice in words, for engines that design voices")
+    reference_audio_base64: str | None = Field(default=None, description="A recording of the voice to clone, base64")
+    reference_text: str | None = Field(default=None, description="What that recording says")
+    references: list[Reference] = Field(default=[], description="Several recordings of the voice to clone")
+    style: str | None = Field(default=None, description="How to say it, in words, for engines that can")
+    speed: Annotated[float, Field(ge=SPEED[0], le=SPEED[1])] = Field(default=1.0, description="1 is the voice's own")
+    pitch: Annotated[float, Field(ge=PITCH[0], le=PITCH[1])] = Field(default=1.0, description="1 is the voice's own")
+    format: str | None = Field(default=None, description="wav, pcm, ogg, opus, mp3, flac or aac")
+
+    def utterance(self) -> Utterance:
+        """Build the request; raises EngineUnavailable for a cloned voice while no engine clones."""
+        if self.voice_description or self.reference_audio_base64 or self.references:
+            raise EngineUnavailable("No installed engine clones or designs voices; choose one by name from /voices.")
+        return Utterance(
+            text=once(self.text),
+            voice=VoiceChoice(self.voice, self.language, self.speaker),
+            style=self.style,
+            speed=self.speed,
+            pitch=self.pitch,
+        )
+
+
+class SpokenFile(BaseModel):
+    """A file that was spoken."""
+
+    processed_text: str = Field(description="What was really said")
+    path: str = Field(description="The file on the server's disk, an OGG Vorbis")
+    windows_path: str | None = Field(default=None, description="The same as Windows sees it (outputs.windows_paths)")
+    url: str = Field(description="Where to fetch it, relative to this address")
+    voice: str | None = Field(default=None, description="As it was asked for")
+    sample_rate: int
+    duration: float = Field(description="Seconds")
+
+
+async def tts(request: web.Request) -> web.StreamResponse:
+    """Speak a text to an OGG Vorbis file."""
+    bridge = bridge_of(request)
+    asked = await read_json(request, SpeechRequest)
+    bridge.admit()
+    text = await spoken_text(asked.text)
+    name = f"speech_{stamp()}.ogg"
+    sound, seconds = await _write(bridge, asked.utterance(), name)
+    path = bridge.outputs.folder / name
+    reply = SpokenFile(
+        processed_text=text,
+        path=str(path),
+        windows_path=_windows(str(path)) if bridge.settings.outputs.windows_paths else None,
+        url=f"outputs/{name}",
+        voice=asked.voice,
+        sample_rate=sound.rate,
+        duration=round(seconds, 3),
+    )
+    return json_reply(reply)
+
+
+async def _write(bridge: Bridge, utterance: Utterance, name: str) -> tuple[PcmFormat, float]:
+    await asyncio.to_thread(bridge.outputs.prune, time.time())
+    async with bridge.app.speech.synthesize(utterance) as audio:
+        first = await anext(audio, None)
+        sound = SILENT if first is None else PcmFormat(first.rate, first.width, first.channels)
+        seconds = 0.0
+        with bridge.outputs.writing(name) as file:
+            encoder = AudioEncoder("ogg", sound)
+            chunk = first
+            while chunk is not None:
+                seconds += chunk.seconds
+                await asyncio.to_thread(file.write, await encoder.feed(chunk.audio))
+                chunk = await anext(audio, None)
+            await asyncio.to_thread(file.write, await encoder.finish())
+    return sound, seconds
+
+
+async def tts_wav(request: web.Request) -> web.StreamResponse:
+    """Speak a text as WAV (or another format) that leaves while it is made."""
+    asked = await read_json(request, SpeechRequest)
+    kind = choose_format(asked.format, request.headers.get("Accept", ""))
+    text = await spoken_text(asked.text)
+    return await stream_speech(request, asked.utterance(), kind, {"X-Processed-Text-Length": str(len(text))})
+
+
+async def output(request: web.Request) -> web.StreamResponse:
+    """Fetch a file that an earlier request made."""
+    path = await asyncio.to_thread(bridge_of(request).outputs.find, request.match_info["name"])
+    if path is None:
+        raise web.HTTPNotFound
+    return web.FileResponse(path, headers={"X-Content-Type-Options": "nosniff"})
+
+
+def _windows(path: str) -> str:
+    r"""Write a path of WSL as Windows opens it: /mnt/c/x is C:\x, anything else is under \\wsl.localhost."""
+    parts = path.split("/")
+    if len(parts) > 3 and parts[1] == "mnt" and len(parts[2]) == 1:
+        return str(PureWindowsPath(f"{parts[2].upper()}:\\", *parts[3:]))
+    return "\\\\wsl.localhost\\" + "\\".join([_distribution(), *parts[1:]])
+
+
+def _distribution() -> str:
+    return os.environ.get("WSL_DISTRO_NAME", "Linux")
+
+
+ROUTES: Final = (
+    Route("POST", "/tts", tts, "Speak a text to a file", request=SpeechRequest, reply=SpokenFile),
+    Route("POST", "/tts/wav", tts_wav, "Speak a text while it is made", request=SpeechRequest, media="audio/wav"),
+    Route("GET", "/outputs/{name}", output, "Fetch a file", media="audio/ogg"),
+)
