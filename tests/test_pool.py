@@ -1,4 +1,4 @@
-"""Who waits, which worker serves, when workers come and go: logic with a clock that jumps and workers that are quick."""
+"""Who waits, which worker serves, when workers come and go: logic with a clock that jumps and quick workers."""
 
 import asyncio
 import gc
@@ -8,7 +8,7 @@ from contextlib import ExitStack, asynccontextmanager
 import pytest
 
 from wyoming_voice.errors import Busy, Deadline, EngineUnavailable, WorkerLost
-from wyoming_voice.pool import DevicePlan, EnginePlan, Pool
+from wyoming_voice.pool import DevicePlan, EnginePlan, Pool, Ticket
 
 
 class JumpingClock:
@@ -115,12 +115,59 @@ async def test_an_idle_worker_expires(launcher: Launcher, clock: JumpingClock) -
             async with ticket.turn():
                 await clock.advance(5000)  # a busy one does not
                 assert launcher.alive == ["a"]
-            await clock.advance(599)
+            await clock.advance(5000)  # nor one that a request will want again
             assert launcher.alive == ["a"]
-            await clock.advance(1)
-            assert launcher.alive == []
+            async with ticket.turn():
+                pass
+        await clock.advance(599)
+        assert launcher.alive == ["a"]
+        await clock.advance(1)
+        assert launcher.alive == []
+        with pool.ticket("a") as ticket:
             async with ticket.turn():
                 assert launcher.alive == ["a"]
+
+
+async def test_a_worker_without_a_ttl_lives_as_long_as_its_request(launcher: Launcher, clock: JumpingClock) -> None:
+    async with open_pool(launcher, clock, a=EnginePlan(ttl=0.0)) as pool:
+        with pool.ticket("a") as ticket:
+            for _ in range(3):
+                async with ticket.turn():
+                    pass
+                await settle()
+        await settle()
+        assert len(launcher.workers) == 1
+        assert launcher.alive == []
+
+
+async def test_one_more_worker_that_does_not_start_is_not_tried_again_at_once(
+    launcher: Launcher, clock: JumpingClock
+) -> None:
+    tried: list[str] = []
+
+    async def start(engine: str) -> QuickWorker:
+        tried.append(engine)
+        return await launcher.start(engine)
+
+    pool = Pool({"a": EnginePlan(workers=2)}, {}, start, clock)
+    with pool.ticket("a") as first, pool.ticket("a") as second:
+        async with first.turn():
+            launcher.error = EngineUnavailable("no memory for another")
+            waiting = asyncio.create_task(take_turn(second))
+            await settle()
+            assert tried == ["a", "a"]
+        await waiting  # the one there is serves both
+        assert tried == ["a", "a"]
+        launcher.error = None
+        await clock.advance(30)
+        async with first.turn(), second.turn():
+            assert launcher.alive == ["a", "a"]
+    await pool.close()
+
+
+async def take_turn(ticket: Ticket) -> None:
+    async with ticket.turn():
+        pass
 
 
 async def test_a_worker_that_is_never_to_expire_stays(launcher: Launcher, clock: JumpingClock) -> None:

@@ -77,14 +77,17 @@ class ProcessLauncher:
         """Start a worker and wait for its announcement; raises EngineUnavailable with what it said."""
         name = f"{spec.name}-{next(self._numbers)}"
         uri = f"unix://{self._folder.name}/{name}.sock"
-        process = await asyncio.create_subprocess_exec(
-            *(interpreter(self._data_dir, spec.name), "-P", str(_BOOT)),
-            *("--uri", uri, "--entry", spec.entry, "--task", spec.task, "--options", json.dumps(options)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(interpreter(self._data_dir, spec.name), "-P", str(_BOOT)),
+                *("--uri", uri, "--entry", spec.entry, "--task", spec.task, "--options", json.dumps(options)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            )
+        except OSError as error:  # no memory, no more processes or files, an environment that is half there
+            raise EngineUnavailable(f"No process for {spec.description} can be started: {error}.") from error
         words: deque[str] = deque(maxlen=_LAST_WORDS)
         log = asyncio.create_task(_copy_log(process, name, words), name=f"log {name}")
         worker = ProcessWorker(name, uri, process, log)

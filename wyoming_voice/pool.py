@@ -19,6 +19,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _LONGEST_WAIT: Final = 300.0  # seconds for one turn; every turn before it has deadlines of its own
 _FIRST_GUESS: Final = 1.0  # seconds of a turn, before one was measured
+_ANOTHER_TRY: Final = 30.0  # seconds until one more worker is tried where one did not start and others serve
 _SMOOTHING: Final = 0.2
 
 
@@ -111,9 +112,23 @@ class _Line:
     tickets: int = 0
     turn_seconds: float = _FIRST_GUESS
     waiting: int = 0
+    no_more_before: float = 0.0
+    """When one more worker may be started than there are: the last one tried did not start."""
 
     def count(self, *states: State) -> int:
         return sum(slot.state in states for slot in self.slots)
+
+    @property
+    def serving(self) -> bool:
+        """Whether a worker is there or on its way."""
+        return self.count(State.STARTING, State.READY, State.BUSY) > 0
+
+    @property
+    def idle(self) -> list[Slot]:
+        """The slots whose workers no request needs: one between two of its turns will want a worker again."""
+        ready = sorted((slot for slot in self.slots if slot.state is State.READY), key=lambda slot: slot.since)
+        needed = max(0, self.tickets - self.count(State.BUSY))
+        return ready[: max(0, len(ready) - needed)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +213,7 @@ class Pool:
             yield Ticket(engine, self)
         finally:
             line.tickets -= 1
+            self._act()  # the worker that was kept for it may be idle now
 
     def preload(self, engine: str) -> None:
         """Start an engine's workers before anybody asks."""
@@ -296,7 +312,7 @@ class Pool:
             if wanted[turn.engine] <= line.count(State.STARTING):
                 continue  # a worker is coming for this one
             empty = next((slot for slot in line.slots if slot.state is State.EMPTY), None)
-            if empty is None:
+            if empty is None or (line.serving and self._clock.time() < line.no_more_before):
                 continue
             if self._has_room(line.plan.device):
                 self._set(empty, State.STARTING)
@@ -338,9 +354,8 @@ class Pool:
     def _expiries(self) -> Iterator[tuple[float, Slot]]:
         for line in self._lines.values():
             if line.plan.ttl is not None:
-                for slot in line.slots:
-                    if slot.state is State.READY:
-                        yield slot.since + line.plan.ttl, slot
+                for slot in line.idle:
+                    yield slot.since + line.plan.ttl, slot
 
     def _expired(self) -> list[Slot]:
         now = self._clock.time()
@@ -377,7 +392,9 @@ class Pool:
         except VoiceError as error:
             _LOGGER.warning("%s does not start: %s", slot.engine, error.text)
             self._set(slot, State.EMPTY)
-            if not self._lines[slot.engine].count(State.STARTING, State.READY, State.BUSY):
+            line = self._lines[slot.engine]
+            line.no_more_before = self._clock.time() + _ANOTHER_TRY
+            if not line.serving:
                 self._fail_waiting(slot.engine, error)
         else:
             slot.worker = worker

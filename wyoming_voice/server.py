@@ -94,6 +94,7 @@ class Server:
         except TimeoutError:
             for connection in list(self.connections):
                 connection.fail(EngineUnavailable("The server is stopping; try again in a moment."))
+            await self._empty.wait()  # until they have read that, or their time to linger is over
 
     def _connection(self) -> Connection:
         return Connection(self._session(), self._limits, self._add, self._remove)

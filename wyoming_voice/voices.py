@@ -4,6 +4,7 @@ It is a picture of the machine, made by ``survey.py``: no worker is asked and no
 from memory while everything is busy.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -16,6 +17,7 @@ from .errors import BadRequest, EngineUnavailable, UnknownEngine, UnknownVoice
 from .text.script import language_of
 
 HOME: Final = "https://github.com/OHF-Voice/wyoming"
+_TAG: Final = re.compile(r"[a-z]{2,3}([-_][a-z]{4})?([-_]([a-z]{2}|\d{3}))?", re.IGNORECASE)  # language, script, region
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,11 @@ class Catalogue:
         if not self.voices:
             raise EngineUnavailable(f"No voice is installed. {self.advice('tts')}")
         voice = self._named(choice.name) if choice.name else None
-        if voice is None and choice.name and not self._speaks(choice.name):
-            raise self._unknown(choice.name)
+        if choice.name and (voice is None or voice.name != choice.name):
+            if self._speaks(choice.name):  # clients before 1.10 write the language here; espeak's voices are called so
+                voice = None
+            elif voice is None:
+                raise self._unknown(choice.name)
         if voice is None:
             asked = choice.language or choice.name
             voice = self.speaking(asked or language_of(text, self.settings.languages))
@@ -156,6 +161,8 @@ class Catalogue:
         return exact[0] if exact else alike[0] if alike else None
 
     def _speaks(self, language: str) -> bool:
+        if not _TAG.fullmatch(language):
+            return False
         return any(matches(known, language.casefold()) for voice in self.voices for known in voice.languages)
 
     def speaking(self, language: str | None) -> Voice | None:
