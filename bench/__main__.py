@@ -1,0 +1,39 @@
+"""Measure, and print the tables: ``python -m bench [TABLE…]``."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Final
+
+from .latency import latency
+from .report import Table, machine, progress
+
+TABLES: Final[dict[str, Callable[[], Awaitable[Table]]]] = {
+    "latency": latency,
+}
+
+
+async def _measure(names: list[str]) -> None:
+    for name in names:
+        progress(f"{name} …")
+        started = monotonic()
+        print(f"{await TABLES[name]()}\n", flush=True)
+        progress(f"{name}: {monotonic() - started:.0f} s")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./run.sh bench", description="Measure this machine; see docs/benchmarks.md.")
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"only these: {', '.join(TABLES)}")
+    asked = parser.parse_args().tables
+    unknown = [name for name in asked if name not in TABLES]
+    if unknown:
+        parser.error(f"no such table: {', '.join(unknown)}; there are {', '.join(TABLES)}")
+    print(f"{machine()}\n", flush=True)
+    asyncio.run(_measure(asked or list(TABLES)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
