@@ -16,6 +16,7 @@ from .errors import VoiceError
 from .handlers.info import describe
 from .handlers.wyoming import WyomingSession
 from .launch import ProcessLauncher, reach
+from .metrics import Metrics
 from .pool import DevicePlan, EnginePlan, Pool, Worker
 from .server import Server
 from .speech import Speech
@@ -67,7 +68,8 @@ class App:
         self.settings = settings
         self.voices = voices
         self.pool = pool
-        self.speech = Speech(settings, pool, lambda: voices.catalogue)
+        self.metrics = Metrics()
+        self.speech = Speech(settings, pool, lambda: voices.catalogue, self.metrics)
 
 
 @asynccontextmanager

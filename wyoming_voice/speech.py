@@ -14,7 +14,8 @@ from .channel import Channel
 from .config import Settings
 from .engines.protocol import Heard, Segment
 from .errors import TooLarge, WorkerLost
-from .listening import Cut, Cutter
+from .listening import HEARD, Cut, Cutter
+from .metrics import Metrics, Observation
 from .pool import Pool, Ticket
 from .text.clean import Cleaner
 from .text.split import SentenceSplitter
@@ -58,10 +59,11 @@ class Listening:
 class Speech:
     """Speaks and listens with the engines of a pool, by the catalogue of the moment."""
 
-    def __init__(self, settings: Settings, pool: Pool, catalogue: Callable[[], Catalogue]) -> None:
+    def __init__(self, settings: Settings, pool: Pool, catalogue: Callable[[], Catalogue], metrics: Metrics) -> None:
         self._settings = settings
         self._pool = pool
         self._catalogue = catalogue
+        self._metrics = metrics
 
     @asynccontextmanager
     async def synthesize(self, utterance: Utterance) -> AsyncIterator[AsyncIterator[AudioChunk]]:
@@ -91,21 +93,25 @@ class Speech:
 
     async def _fill(self, utterance: Utterance, audio: Channel[AudioChunk]) -> None:
         try:
-            await self._speak(utterance, audio)
+            with self._metrics.observe("tts") as seen:
+                await self._speak(utterance, audio, seen)
         except Exception as error:  # noqa: BLE001 - not swallowed: the reader of the audio raises it
             audio.close(error)
         else:
             audio.close()
 
-    async def _speak(self, utterance: Utterance, audio: Channel[AudioChunk]) -> None:
+    async def _speak(self, utterance: Utterance, audio: Channel[AudioChunk], seen: Observation) -> None:
         whole = await self._document(utterance) if utterance.ssml else None
         text = utterance.text if whole is None else once(strip_ssml(whole))
         catalogue = self._catalogue()
+        if utterance.voice.name or utterance.voice.language:
+            catalogue.voice(utterance.voice)  # a wrong name is told before the text has come
         async with aclosing(_sentences(text, self._settings.limits.text)) as sentences:
             first = await anext(sentences, None)
             if first is None:
                 return
             voice, speaker = catalogue.voice(utterance.voice, first)
+            seen.engine, seen.voice = voice.engine, voice.name
             segment = Segment(
                 text=first,
                 voice=voice.voice,
@@ -116,7 +122,7 @@ class Speech:
                 pitch=utterance.pitch,
             )
             with self._pool.ticket(voice.engine) as ticket:
-                output = _Output(audio, utterance.rate, self._settings.limits.audio_ahead)
+                output = _Output(audio, utterance.rate, self._settings.limits.audio_ahead, seen)
                 if whole is not None and voice.ssml:
                     await self._say(ticket, replace(segment, text=whole, ssml=True), output)
                 else:
@@ -152,19 +158,24 @@ class Speech:
                 return
 
     async def _hear(self, listening: Listening) -> AsyncGenerator[Heard, None]:
-        model, language = self._catalogue().model(listening.model, listening.language)
-        async with aclosing(_cuts(listening.audio)) as cuts:
-            first = await anext(cuts, None)
-            if first is None:
-                return
-            with self._pool.ticket(model.engine) as ticket:  # only now: a recording on its way takes nobody's place
-                space = ""
-                async for cut in _chain(first, cuts):
-                    async with aclosing(self._recognise(ticket, cut.pcm, language, listening)) as pieces:
-                        async for heard in pieces:
-                            yield _placed(heard, space, cut.start_seconds)
-                            space = ""
-                    space = "" if language.partition("-")[0] in _SPACELESS else " "
+        with self._metrics.observe("asr") as seen:
+            model, language = self._catalogue().model(listening.model, listening.language)
+            seen.engine, seen.voice = model.engine, language
+            async with aclosing(_cuts(listening.audio)) as cuts:
+                first = await anext(cuts, None)
+                if first is None:
+                    return
+                with self._pool.ticket(model.engine) as ticket:  # only now: what is on its way takes nobody's place
+                    space = ""
+                    async for cut in _chain(first, cuts):
+                        seen.audio += len(cut.pcm) / HEARD.byte_rate
+                        async with aclosing(self._recognise(ticket, cut.pcm, language, listening)) as pieces:
+                            async for heard in pieces:
+                                seen.progress()
+                                yield _placed(heard, space, cut.start_seconds)
+                                space = ""
+                        if seen.first is not None and language.partition("-")[0] not in _SPACELESS:
+                            space = " "  # between what was heard before and what comes now
 
     async def _recognise(
         self, ticket: Ticket, pcm: bytes, language: str, listening: Listening
@@ -193,7 +204,8 @@ class Speech:
 class _Output:
     """An utterance's audio on its way out: one format from the first chunk to the last."""
 
-    def __init__(self, audio: Channel[AudioChunk], rate: int | None, limit: int) -> None:
+    def __init__(self, audio: Channel[AudioChunk], rate: int | None, limit: int, seen: Observation) -> None:
+        self._seen = seen
         self._audio = audio
         self._rate = rate
         self._low = limit // 4
@@ -226,6 +238,7 @@ class _Output:
     async def _send(self, pcm: bytes) -> None:
         if pcm:
             assert self._target is not None, "a format comes with the first chunk"
+            self._seen.progress(len(pcm) / self._target.byte_rate)
             await self._audio.put(AudioChunk(self._target.rate, self._target.width, self._target.channels, pcm))
 
 
