@@ -125,7 +125,7 @@ pip() {
   local status=0
   : >"$venv/.unfinished"
   cd -- "$here"
-  quietly "$venv/bin/python" -m pip install "$@" || status=$?
+  quietly "$venv/bin/python" -m pip install --progress-bar off "$@" || status=$?
   cd -- "$OLDPWD"
   if [ "$status" -eq 0 ] || ! grep -q '^Installing collected packages' "$log"; then
     rm -f -- "$venv/.unfinished"
@@ -134,6 +134,9 @@ pip() {
 }
 
 explain_pip() {
+  if grep -q 'Operation cancelled by user' "$log"; then
+    fail "interrupted; the next start goes on from here."
+  fi
   cat "$log" >&2
   if grep -qE 'connection broken by|NewConnectionError|ConnectTimeout|Temporary failure in name resolution|Failed to establish|ProxyError' "$log"; then
     fail "the packages could not be downloaded: PyPI is not reachable. Connect this machine to the internet" \
