@@ -4,27 +4,58 @@ import asyncio
 import os
 import signal
 import sys
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import psutil
 import yaml
 from wyoming.client import AsyncTcpClient
 from wyoming.event import Event
+
+from wyoming_voice.engines.table import TABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 FAKE = ROOT / "tests" / "fake"
 DEADLINE = 20.0
 """Seconds that a test waits for anything; reaching it is a failure."""
+_MARK = "WYOMING_VOICE_TEST"  # in the environment of a server and all that comes of it
+_WARNINGS = "default,ignore::DeprecationWarning:wyoming.audio"  # it imports audioop where there is one
+_COMPLAINTS = ("Traceback", "never retrieved", "never awaited", "Exception in callback", "Warning:", "Task was destroyed")
 
 
 @dataclass(slots=True)
 class ServerProcess:
     process: asyncio.subprocess.Process
     port: int
+    folder: Path
     said: list[str] = field(default_factory=list)
     """What it printed to standard output at start."""
+
+    @property
+    def uri(self) -> str:
+        return f"tcp://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """Where the fake engines of :func:`only_fakes` write what they do."""
+        return self.folder / "log"
+
+    @property
+    def complained(self) -> str:
+        """What it wrote to standard error."""
+        return (self.folder / "stderr").read_text(encoding="utf-8")
+
+    @property
+    def memory(self) -> int:
+        """Resident bytes of the server alone."""
+        return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    def workers(self) -> list[psutil.Process]:
+        return [child for child in psutil.Process(self.process.pid).children(recursive=True) if child.is_running()]
 
     def client(self) -> AsyncTcpClient:
         return AsyncTcpClient("127.0.0.1", self.port, connect_timeout=DEADLINE, read_timeout=DEADLINE)
@@ -40,46 +71,95 @@ class ServerProcess:
             return await self.process.wait()
 
 
+def only_fakes(
+    folder: Path, *, tts: Mapping[str, Any] | None = None, asr: Mapping[str, Any] | None = None, **more: object
+) -> dict[str, object]:
+    """Make a configuration with the fake engines alone; they write to the log of a server in this folder."""
+    log = {"log": str(folder / "log")}
+    engines: dict[str, object] = {spec.name: {"enabled": False} for spec in TABLE}
+    for name, settings in (("fake", tts or {}), ("fake-ears", asr or {})):
+        engines[name] = {**settings, "options": {**log, **settings.get("options", {})}}
+    return {"engines": engines, **more}
+
+
 @asynccontextmanager
 async def run_server(
-    folder: Path, config: Mapping[str, object] | None = None, *, fake: bool = True
+    folder: Path,
+    config: Mapping[str, object] | None = None,
+    *,
+    fake: bool = True,
+    uri: str = "tcp://127.0.0.1:0",
 ) -> AsyncIterator[ServerProcess]:
-    """Run the server on a free port with this configuration; it must end in order when the block is left."""
-    file = folder / "config.yml"
-    file.write_text(yaml.safe_dump(dict(config or {})), encoding="utf-8")
-    paths = [str(ROOT), *([str(FAKE)] if fake else [])]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "wyoming_voice", "serve", "--config", str(file), "--uri", "tcp://127.0.0.1:0"),
-        "--http",
-        "off",
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        cwd=folder,
-    )
+    """Run the server on a free port with this configuration.
+
+    When the block is left it must end in order, leave no process behind, and have complained of nothing.
+    """
+    mark = uuid.uuid4().hex
+    process = await start(folder, config, fake=fake, uri=uri, mark=mark)
+    server = ServerProcess(process, 0, folder)
     try:
-        yield await _ready(process)
+        await _ready(server)
+        yield server
+    except BaseException:
+        print(server.complained)
+        raise
     finally:
-        if process.returncode is None:
+        status = process.returncode
+        if status is None:
             process.send_signal(signal.SIGINT)
             try:
-                async with asyncio.timeout(DEADLINE):
-                    await process.wait()
+                status = await server.wait()
             except TimeoutError:
                 process.kill()
                 await process.wait()
                 raise
+        left = _processes(mark)
+        for child in left:
+            child.kill()
+    assert not left, f"processes are left: {left}"
+    assert status == 0, f"the server ended with {status}:\n{server.complained}"
+    assert not [said for said in _COMPLAINTS if said in server.complained], server.complained
 
 
-async def _ready(process: asyncio.subprocess.Process) -> ServerProcess:
-    assert process.stdout is not None
+async def start(
+    folder: Path, config: Mapping[str, object] | None, *, fake: bool = True, uri: str, mark: str = ""
+) -> asyncio.subprocess.Process:
+    """Start the server and wait for nothing; its standard error goes to a file of the folder."""
+    folder.mkdir(exist_ok=True)
+    file = folder / "config.yml"
+    file.write_text(yaml.safe_dump(dict(config or {})), encoding="utf-8")
+    paths = [str(ROOT), *([str(FAKE)] if fake else [])]
+    with (folder / "stderr").open("wb") as stderr:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "wyoming_voice", "serve", "--config", str(file), "--uri", uri, "--http", "off"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": _WARNINGS, _MARK: mark},
+            cwd=folder,
+        )
+
+
+async def _ready(server: ServerProcess) -> None:
+    assert server.process.stdout is not None
     async with asyncio.timeout(DEADLINE):
-        said = []
-        while line := (await process.stdout.readline()).decode():
-            said.append(line.rstrip())
+        while line := (await server.process.stdout.readline()).decode():
+            server.said.append(line.rstrip())
             if line.startswith("Or:"):
                 break
-    assert said, "the server ended before it was ready"
-    return ServerProcess(process, int(said[0].rpartition(":")[2]), said)
+    assert server.said, "the server ended before it was ready"
+    server.port = int(server.said[0].rpartition(":")[2])
+
+
+def _processes(mark: str) -> list[psutil.Process]:
+    """Find the processes that a server left; one that died and waits for nobody to ask how is no process."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(_MARK) == mark:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
 
 
 async def read_until(client: AsyncTcpClient, *kinds: str) -> list[Event]:
@@ -100,10 +180,10 @@ async def read_all(client: AsyncTcpClient) -> list[Event]:
     return events
 
 
-async def log_line(path: Path, text: str) -> None:
-    """Wait until the fake engine's log has a line that begins with this."""
+async def log_line(path: Path, text: str, count: int = 1) -> None:
+    """Wait until the fake engine's log has so many lines that begin with this."""
     async with asyncio.timeout(DEADLINE):
-        while not any(line.startswith(text) for line in log_lines(path)):
+        while sum(line.startswith(text) for line in log_lines(path)) < count:
             await asyncio.sleep(0.005)
 
 

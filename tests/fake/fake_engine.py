@@ -1,7 +1,8 @@
 """A third party's engines, brought by an entry point, whose behaviour a test chooses by what it says to them.
 
-Each of the first words of a text below does what it says; any other text is spoken as a tenth of a second a word.
-``options: {log: FILE}`` has a line for each request that began, was closed early, or ended.
+Each of the first words of a text below does what it says; any other text is spoken as a tenth of a second a word. An
+ear does what the first word of its prompt says. ``options: {log: FILE}`` has a line for each request that began, was
+closed early, or ended, and a second one of how it was asked; a gate is a file beside it, and opens when a test makes it.
 """
 
 import os
@@ -18,16 +19,34 @@ from wyoming_voice.errors import BadRequest, EngineUnavailable
 
 RATE = 16_000
 CHUNK = AudioChunk(rate=RATE, width=2, channels=1, audio=b"\x10\x00" * (RATE // 10))
+STEP = 0.002
+"""Seconds that a step of a model takes."""
 
 
 class Log:
     def __init__(self, options: Options) -> None:
-        self._path = options.get("log")
+        self._path = Path(str(options["log"])) if "log" in options else None
 
     def __call__(self, line: str) -> None:
         if self._path is not None:
-            with Path(str(self._path)).open("a", encoding="utf-8") as file:
+            with self._path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
+
+    def gate(self, name: str) -> None:
+        """Wait, as native code does, which nobody can interrupt, until the test opens the gate of this name."""
+        assert self._path is not None, "gates are beside the log"
+        self(f"at {name}")
+        while not self._path.with_name(name).exists():
+            threading.Event().wait(STEP)
+
+    def first_time(self, name: str) -> bool:
+        """Whether nobody asked this before, in any worker."""
+        assert self._path is not None, "what happened is remembered beside the log"
+        try:
+            self._path.with_name(f"{name}-before").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
 
 class FakeTts:
@@ -38,11 +57,16 @@ class FakeTts:
         if options.get("mute"):
             os._exit(7)
         if options.get("slow_to_load"):
+            self._log("loads")
             threading.Event().wait()
         self._log("loaded")
 
     def synthesize(self, segment: Segment) -> Iterator[AudioChunk]:
         self._log(f"begin {segment.text}")
+        self._log(
+            f"as {segment.text}: {segment.voice} {segment.language} {segment.speaker} "
+            f"{segment.speed:g} {segment.pitch:g} {segment.style} {segment.ssml}"
+        )
         try:
             yield from self._steps(segment)
         except GeneratorExit:
@@ -51,16 +75,30 @@ class FakeTts:
         self._log(f"end {segment.text}")
 
     def _steps(self, segment: Segment) -> Iterator[AudioChunk]:
-        match segment.text.split()[0].strip(".").lower():
+        words = [word.strip(".,!?").lower() for word in segment.text.split() if any(map(str.isalnum, word))]
+        if not words:
+            return
+        match words[0]:
             case "endless":
                 while True:
-                    threading.Event().wait(0.002)  # what a step of a model takes
+                    threading.Event().wait(STEP)
                     yield CHUNK
             case "long":
                 for _ in range(600):
                     yield CHUNK
+            case "gate":  # a word of audio, and another one once the gate is open
+                yield CHUNK
+                self._log.gate(words[1])
+                yield CHUNK
+            case "closed":  # no audio before the gate is open
+                self._log.gate(words[1])
+                yield CHUNK
             case "crash":
                 os._exit(3)
+            case "falter":
+                if self._log.first_time(words[1]):
+                    os._exit(3)
+                yield CHUNK
             case "stumble":
                 yield CHUNK
                 threading.Event().wait(0.05)  # until that has gone out
@@ -74,19 +112,40 @@ class FakeTts:
             case "nothing":
                 return
             case _:
-                for _ in segment.text.split():
+                for _ in words:
                     yield CHUNK
 
 
 class FakeAsr:
     def __init__(self, options: Options) -> None:
         self._log = Log(options)
+        if options.get("broken"):
+            raise EngineUnavailable("The fake ears are deaf. Run: mend them")
 
     def transcribe(self, piece: Piece) -> Iterator[Heard]:
         seconds = len(piece.samples) / 16_000
         self._log(f"hear {seconds:.2f} {piece.language} {piece.prompt} {','.join(piece.terms)}")
-        if piece.prompt == "crash":
-            os._exit(3)
+        try:
+            yield from self._steps(piece, seconds)
+        except GeneratorExit:
+            self._log(f"closed {piece.prompt}")
+            raise
+
+    def _steps(self, piece: Piece, seconds: float) -> Iterator[Heard]:
+        match (piece.prompt or "").split():
+            case ["crash", *_]:
+                os._exit(3)
+            case ["hang", *_]:
+                threading.Event().wait()
+            case ["closed", name]:
+                self._log.gate(name)
+            case ["falter", name]:
+                if self._log.first_time(name):
+                    os._exit(3)
+            case ["endless", *_]:
+                while True:
+                    threading.Event().wait(STEP)
+                    yield Heard(" again")
         loudest = float(abs(piece.samples).max()) if len(piece.samples) else 0.0
         if loudest > 0.001:
             yield Heard(f"{seconds:.1f} seconds", 0.0, seconds, piece.language, (Word("seconds", 0.0, seconds, 0.5),))
