@@ -15,7 +15,7 @@ from aiohttp import web
 from wyoming_voice.app import App
 from wyoming_voice.config import ConfigError, Settings
 
-from . import stt, tts
+from . import state, stt, tts
 from .auth import Guard
 from .bridge import BRIDGE, Bridge
 from .output import Outputs
@@ -23,7 +23,7 @@ from .problem import Handler, problems
 
 _LOGGER = logging.getLogger(__name__)
 
-ROUTES: Final = (*tts.ROUTES, *stt.ROUTES)
+ROUTES: Final = (*tts.ROUTES, *stt.ROUTES, *state.ROUTES)
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _GUARD: Final = web.AppKey("guard", Guard)
 

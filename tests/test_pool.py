@@ -38,6 +38,7 @@ class QuickWorker:
     def __init__(self, engine: str) -> None:
         self.engine = engine
         self.uri = f"unix:///{engine}"
+        self.pid = None
         self.stopped = False
         self._over = asyncio.Event()
 

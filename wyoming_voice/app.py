@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
+import psutil
 from wyoming.event import Event
 from wyoming.info import Info
 
@@ -70,6 +71,15 @@ class App:
         self.pool = pool
         self.metrics = Metrics()
         self.speech = Speech(settings, pool, lambda: voices.catalogue, self.metrics)
+
+    def memory(self, engine: str) -> int:
+        """Return the bytes that an engine's processes hold."""
+        found = 0
+        for worker in self.pool.workers(engine):
+            if worker.pid is not None:
+                with suppress(psutil.NoSuchProcess):
+                    found += psutil.Process(worker.pid).memory_info().rss
+        return found
 
 
 @asynccontextmanager

@@ -147,6 +147,11 @@ class AddressWorker:
     uri: str
     _stopped: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
+    @property
+    def pid(self) -> None:
+        """None: it is not a process of ours."""
+        return
+
     async def ended(self) -> None:
         """Wait until we let go of it."""
         await self._stopped.wait()

@@ -31,6 +31,11 @@ class Worker(Protocol):
         """Where it is."""
         ...
 
+    @property
+    def pid(self) -> int | None:
+        """Its process on this machine; None: elsewhere."""
+        ...
+
     async def ended(self) -> None:
         """Wait until it has ended by itself."""
         ...
@@ -198,6 +203,10 @@ class Pool:
             name: EngineState(line.count(State.STARTING), line.count(State.READY), line.count(State.BUSY), line.waiting)
             for name, line in self._lines.items()
         }
+
+    def workers(self, engine: str) -> list[Worker]:
+        """Return the workers that an engine has now."""
+        return [slot.worker for slot in self._lines[engine].slots if slot.worker is not None]
 
     @contextmanager
     def ticket(self, engine: str) -> Iterator[Ticket]:

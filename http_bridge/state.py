@@ -1,0 +1,264 @@
+"""What there is and how it is: voices, engines, health, capabilities, recent requests, metrics."""
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Final, Literal
+
+from aiohttp import web
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, Field
+
+from wyoming_voice import __version__
+from wyoming_voice.codec import FORMATS
+from wyoming_voice.errors import EngineUnavailable, UnknownEngine
+from wyoming_voice.link import PITCH, SPEED
+from wyoming_voice.pool import EngineState
+from wyoming_voice.voices import Catalogue, Place, Voice, canonical
+
+from .bridge import Bridge, bridge_of
+from .reply import json_reply
+from .route import Route
+
+
+class VoiceReply(BaseModel):
+    """A voice that can be chosen."""
+
+    id: str = Field(description="What to send as `voice`")
+    name: str = Field(description="What a person reads")
+    languages: list[str]
+    engine: str
+    speakers: list[str] = []
+    licence: str = ""
+
+
+class VoicesReply(BaseModel):
+    """The voices of the user's languages, the best first."""
+
+    voices: list[VoiceReply]
+    default: str | None = Field(description="The voice for text that says nothing about its language")
+
+
+class EngineReply(BaseModel):
+    """An engine and what it is doing."""
+
+    name: str
+    description: str
+    task: Literal["tts", "asr", "remote"]
+    state: Literal["unavailable", "cold", "loading", "ready", "busy"]
+    missing: str | None = Field(default=None, description="What keeps it from working, and the command that mends it")
+    languages: list[str] = []
+    voices: int = 0
+    workers: int = Field(description="Processes that run")
+    waiting: int = Field(description="Turns that are waited for")
+    memory: int = Field(description="Bytes of its processes")
+    licence: str = ""
+
+
+class EnginesReply(BaseModel):
+    """All engines, in order of preference."""
+
+    engines: list[EngineReply]
+
+
+class RequestReply(BaseModel):
+    """A request of late; never what was said or heard."""
+
+    task: Literal["tts", "asr"]
+    engine: str
+    voice: str = Field(description="The voice that spoke, or the language that was heard")
+    began: float = Field(description="Seconds since 1970")
+    first: float | None = Field(default=None, description="Seconds to the first audio or text")
+    seconds: float | None = Field(default=None, description="Seconds in all; none while it runs")
+    audio: float = Field(description="Seconds of audio")
+    outcome: str = Field(description="ok, cancelled, an error's code, or empty while it runs")
+
+
+class RequestsReply(BaseModel):
+    """The last requests, the newest first."""
+
+    requests: list[RequestReply]
+
+
+class ReadyReply(BaseModel):
+    """Whether the default engines are loaded."""
+
+    ready: bool
+    waiting_for: list[str] = Field(default=[], description="Engines that are not loaded yet")
+
+
+class CapabilitiesReply(BaseModel):
+    """Every limit, format and engine, in one place."""
+
+    version: str
+    languages: list[str]
+    formats: dict[str, str] = Field(description="Names for `format`, and their media types")
+    speed: tuple[float, float]
+    pitch: tuple[float, float]
+    limits: dict[str, float]
+    speaks: list[str]
+    hears: list[str]
+    engines: list[str] = Field(description="Those that are ready")
+    dialects: list[str]
+    uptime: float = Field(description="Seconds since the start")
+
+
+async def voices(request: web.Request) -> web.StreamResponse:
+    """List the voices."""
+    catalogue = bridge_of(request).app.voices.catalogue
+    found = [_voice(voice, languages) for voice, languages in catalogue.offered]
+    return json_reply(VoicesReply(voices=found, default=catalogue.default.name if catalogue.voices else None))
+
+
+async def engines(request: web.Request) -> web.StreamResponse:
+    """List the engines and what they are doing."""
+    bridge = bridge_of(request)
+    catalogue, states = bridge.app.voices.catalogue, bridge.app.pool.states()
+    memory = await asyncio.to_thread(lambda: {name: bridge.app.memory(name) for name in states})
+    return json_reply(
+        EnginesReply(
+            engines=[_engine(catalogue, place, states[name], memory[name]) for name, place in catalogue.places.items()]
+        )
+    )
+
+
+async def unload(request: web.Request) -> web.StreamResponse:
+    """End an engine's workers: the idle ones now, the others after the turn under way."""
+    bridge = bridge_of(request)
+    name = request.match_info["name"]
+    if name not in bridge.app.pool.states():
+        raise UnknownEngine(f"There is no engine '{name}'; /engines lists them.")
+    bridge.app.pool.unload(name)
+    return json_reply({"unloaded": name})
+
+
+async def requests(request: web.Request) -> web.StreamResponse:
+    """List the last requests, without what was said or heard."""
+    recent = bridge_of(request).app.metrics.recent
+    found = [
+        RequestReply(
+            task=seen.task,
+            engine=seen.engine,
+            voice=seen.voice,
+            began=seen.began,
+            first=seen.first,
+            seconds=seen.seconds,
+            audio=seen.audio,
+            outcome=seen.outcome,
+        )
+        for seen in reversed(recent)
+    ]
+    return json_reply(RequestsReply(requests=found))
+
+
+async def health(_request: web.Request) -> web.StreamResponse:
+    """Say that the server is alive."""
+    return json_reply({"status": "ok", "version": __version__})
+
+
+async def ready(request: web.Request) -> web.StreamResponse:
+    """Say whether the default engines are loaded; 503 while they are not, and while the server is stopping."""
+    bridge = bridge_of(request)
+    bridge.admit()
+    states = bridge.app.pool.states()
+    waiting = [name for name in _defaults(bridge) if not states[name].ready + states[name].busy]
+    return json_reply(ReadyReply(ready=not waiting, waiting_for=waiting), status=503 if waiting else 200)
+
+
+async def capabilities(request: web.Request) -> web.StreamResponse:
+    """Describe every limit, format and engine."""
+    bridge = bridge_of(request)
+    catalogue = bridge.app.voices.catalogue
+    heard = {
+        known for model in catalogue.models if model.missing is None for known in catalogue.wanted(model.languages)
+    }
+    return json_reply(
+        CapabilitiesReply(
+            version=__version__,
+            languages=[canonical(language) for language in bridge.settings.languages],
+            formats={name: form.mime for name, form in FORMATS.items()},
+            speed=SPEED,
+            pitch=PITCH,
+            limits={name: float(value) for name, value in bridge.settings.limits.model_dump().items()},
+            speaks=sorted({canonical(known) for _, kept in catalogue.offered for known in kept}),
+            hears=sorted(map(canonical, heard)),
+            engines=[name for name, place in catalogue.places.items() if place.missing is None],
+            dialects=["wyoming", "http", "openai", "deepgram"],
+            uptime=round(time.monotonic() - bridge.started, 1),
+        )
+    )
+
+
+async def metrics(request: web.Request) -> web.StreamResponse:
+    """Give the instruments to Prometheus."""
+    app = bridge_of(request).app
+    for name, state in app.pool.states().items():
+        app.metrics.waiting.labels(name).set(state.waiting)
+        for doing in ("starting", "ready", "busy"):
+            app.metrics.workers.labels(name, doing).set(getattr(state, doing))
+    return web.Response(body=generate_latest(app.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _defaults(bridge: Bridge) -> list[str]:
+    """Name the engines that serve a request which chooses nothing."""
+    catalogue = bridge.app.voices.catalogue
+    names = [catalogue.default.engine] if catalogue.voices else []
+    with suppress(EngineUnavailable):  # where nothing hears the first language, there is nothing to wait for
+        names.append(catalogue.model(None, None)[0].engine)
+    return names
+
+
+def _voice(voice: Voice, languages: tuple[str, ...]) -> VoiceReply:
+    return VoiceReply(
+        id=voice.name,
+        name=voice.description,
+        languages=[canonical(language) for language in languages],
+        engine=voice.engine,
+        speakers=list(voice.speakers),
+        licence=voice.licence,
+    )
+
+
+def _engine(catalogue: Catalogue, place: Place, state: EngineState, memory: int) -> EngineReply:
+    spec = place.spec
+    spoken = [voice for voice, _ in catalogue.offered if voice.engine == place.name]
+    heard = [model for model in catalogue.models if model.engine == place.name]
+    languages = {known for voice in spoken for known in catalogue.wanted(voice.languages)} | {
+        known for model in heard for known in catalogue.wanted(model.languages)
+    }
+    return EngineReply(
+        name=place.name,
+        description=spec.description if spec is not None else str(place.settings.uri),
+        task=spec.task if spec is not None else "remote",
+        state=_state(place, state),
+        missing=place.missing,
+        languages=sorted(map(canonical, languages)),
+        voices=len(spoken),
+        workers=state.ready + state.busy + state.starting,
+        waiting=state.waiting,
+        memory=memory,
+        licence=spec.licence if spec is not None else "",
+    )
+
+
+def _state(place: Place, state: EngineState) -> Literal["unavailable", "cold", "loading", "ready", "busy"]:
+    if place.missing is not None:
+        return "unavailable"
+    if state.busy:
+        return "busy"
+    if state.ready:
+        return "ready"
+    return "loading" if state.starting else "cold"
+
+
+ROUTES: Final = (
+    Route("GET", "/voices", voices, "List the voices", reply=VoicesReply),
+    Route("GET", "/engines", engines, "List the engines and what they are doing", reply=EnginesReply),
+    Route("POST", "/engines/{name}/unload", unload, "Unload an engine"),
+    Route("GET", "/requests", requests, "List the last requests", reply=RequestsReply),
+    Route("GET", "/health", health, "Is the server alive?"),
+    Route("GET", "/ready", ready, "Are the default engines loaded?", reply=ReadyReply),
+    Route("GET", "/capabilities", capabilities, "Every limit, format and engine", reply=CapabilitiesReply),
+    Route("GET", "/metrics", metrics, "The instruments, for Prometheus", media="text/plain"),
+)
