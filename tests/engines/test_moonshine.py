@@ -1,9 +1,11 @@
 """Moonshine."""
 
+import ctypes
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import Speech
@@ -44,6 +46,16 @@ def test_another_language_is_refused_also_where_nobody_speaks(language: str, moo
     for sound in (sample("beckett"), silence(1)):
         with pytest.raises(BadRequest, match=f"English only, not {language}"):
             list(moonshine.transcribe(Piece(sound, language)))
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="only glibc gives memory back when asked")
+def test_memory_does_not_grow_with_each_piece(moonshine: Moonshine) -> None:
+    process, piece = psutil.Process(), Piece(part(sample("two_cities"), 0, 12))
+    used = []
+    for _ in range(6):
+        assert list(moonshine.transcribe(piece))
+        used.append(process.memory_info().rss / 2**20)
+    assert used[-1] - used[1] < 25  # 20 MB a piece if it is not given back
 
 
 @pytest.mark.speech

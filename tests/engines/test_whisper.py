@@ -98,7 +98,7 @@ def test_an_english_model_refuses_other_languages(shelf: Path, tmp_path: Path) -
     vocabulary = json.loads((tmp_path / "vocabulary.json").read_text("utf-8"))
     vocabulary[vocabulary.index("")] = "~"  # as CTranslate2 tells them
     (tmp_path / "vocabulary.json").write_text(json.dumps(vocabulary), "utf-8")
-    with pytest.raises(BadRequest, match="English only: choose another .* for the language ru"):
+    with pytest.raises(BadRequest, match=r"English only: choose another .* for the language ru"):
         list(engine({"model": str(tmp_path)}).transcribe(Piece(silence(1), "ru")))
 
 
