@@ -18,6 +18,7 @@ from wyoming_voice.config import ConfigError, Settings
 from . import state, stt, tts
 from .auth import Guard
 from .bridge import BRIDGE, Bridge
+from .description import description_route
 from .output import Outputs
 from .problem import Handler, problems
 
@@ -82,7 +83,7 @@ def build(bridge: Bridge) -> web.Application:
     application[BRIDGE] = bridge
     allowed = bridge.settings.bridge
     application[_GUARD] = Guard(bridge.settings.auth.tokens, allowed.cors, allowed.ingress)
-    for route in ROUTES:
+    for route in (*ROUTES, description_route(ROUTES)):
         application.router.add_route(route.method, route.path, route.handler)
     return application
 

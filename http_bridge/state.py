@@ -158,11 +158,17 @@ async def health(_request: web.Request) -> web.StreamResponse:
 
 
 async def ready(request: web.Request) -> web.StreamResponse:
-    """Say whether the default engines are loaded; 503 while they are not, and while the server is stopping."""
+    """Say whether the default engines are loaded; 503 while they are not, and while the server is stopping.
+
+    Who asks wants them: they are loaded if nobody needed them so far.
+    """
     bridge = bridge_of(request)
     bridge.admit()
     states = bridge.app.pool.states()
     waiting = [name for name in _defaults(bridge) if not states[name].ready + states[name].busy]
+    for name in waiting:
+        if not states[name].starting:
+            bridge.app.pool.preload(name)
     return json_reply(ReadyReply(ready=not waiting, waiting_for=waiting), status=503 if waiting else 200)
 
 
