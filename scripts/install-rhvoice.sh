@@ -25,6 +25,7 @@ if ! available; then
     # shellcheck source=/dev/null
     . /etc/os-release
     # The mirror of "main" of this release, and the file that names it (its line number cut off).
+    # shellcheck disable=SC2016  # apt expands them
     main=$(apt-get indextargets --format '$(REPO_URI) $(SOURCESENTRY)' \
         'Created-By: Packages' 'Component: main' "Release: ${VERSION_CODENAME:-}" | head -n 1)
     if [ "${ID:-}" != debian ] || [ -z "$main" ]; then

@@ -135,6 +135,20 @@ class PitchContract:
 class SsmlContract:
     """For engines that understand SSML."""
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '<p>раз.</p><break time="1s"/><p>два</p>',
+            '<p><s>раз</s> <break time="1s"/> <s>два</s></p>',
+            "<s><break/></s> раз <p></p>",
+            '<p><break time="1s"/></p><s><prosody rate="50%"><break/></prosody></s> раз',
+            "<s>.<break/></s> раз",
+            '<break time="1s"/>раз<break strength="strong"/>',
+        ],
+    )
+    def test_breaks_may_stand_anywhere(self, engine: TtsEngine, russian: Segment, text: str) -> None:
+        assert seconds(spoken(engine, replace(russian, text=text, ssml=True))) > 0.2
+
     def test_ssml_is_not_read_aloud(self, engine: TtsEngine, segment: Segment) -> None:
         plain = seconds(spoken(engine, segment))
         marked = replace(segment, text=f"<?xml version='1.0'?><speak><p><s>{segment.text}</s></p></speak>", ssml=True)

@@ -18,8 +18,8 @@ from .voices import piper, piper_folder, piper_missing
 if TYPE_CHECKING:
     from piper import PiperVoice
 
-# Piper takes [[phonemes]] as its own alphabet; text from outside is only text.
-_DROPPED = re.compile(r"[\x00-\x1f\x7f-\x9f]+|\[\[|\]\]")
+# Piper takes [[phonemes]] as its own alphabet, and half characters as an error; text from outside is only text.
+_DROPPED = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+|\[\[|\]\]")
 
 
 class Piper:

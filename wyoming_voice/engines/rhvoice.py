@@ -21,6 +21,8 @@ from .voices import EngineVoice, rhvoice, rhvoice_folder, rhvoice_library, rhvoi
 
 _TEXT, _SSML = 0, 1  # RHVoice_message_type
 _DONT_CLIP_RATE: Final = 1  # RHVoice_synth_flag: take any speed, not only what the voice's settings allow
+# RHVoice 1.8 crashes on a marked sentence or paragraph, or a gap between two, with only a break in it. Lines will do.
+_SENTENCE = re.compile(r"</?[ps]>")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 _SetRate = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
@@ -94,7 +96,7 @@ class RHVoice:
         text, spoken = clean(segment.text, _plain) if segment.ssml else (_plain(segment.text),) * 2
         if not any(character.isalnum() for character in spoken):
             return
-        encoded = text.encode("utf-8", "ignore")
+        encoded = (_SENTENCE.sub("\n", text) if segment.ssml else text).encode("utf-8", "ignore")
         params = _SynthParams(
             voice_profile=voice.voice.encode(),
             relative_rate=segment.speed,

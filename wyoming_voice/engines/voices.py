@@ -189,7 +189,7 @@ def piper_missing(options: Options) -> str | None:
 
 # eSpeak NG
 
-_ESPEAK_FIRST: Final = ("ru", "en-us", "en-gb")
+_ESPEAK_FIRST: Final = ("ru", "en-us", "en-gb", "cmn")
 _ESPEAK_UNSAID: Final = 10
 """The priority of a language that its file does not claim (``ca-va``: ``ca``); espeak's own are 1 … 10, 5 if unsaid."""
 _ESPEAK_SPEAKERS: Final = (*(f"f{n}" for n in range(1, 6)), *(f"m{n}" for n in range(1, 9)), "whisper", "whisperf")
