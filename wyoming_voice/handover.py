@@ -5,15 +5,21 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+_PAUSE: Final = 0.02
+"""Seconds between two takes. Measured with RHVoice, which makes 0.1 s of audio in 2 ms: a third of the processor time in
+the server and the client, and the end of a sentence is there 10 % sooner on two busy cores."""
 
 
 class Handover(Generic[T]):
     """The steps of an engine. The reader takes all that have piled up, so a fast engine costs few wake-ups.
 
-    The engine is at most ``limit`` (in the unit of ``weigh``) ahead of the reader; then its next step is not asked for.
+    It gets the first step at once, and after each take nothing for 20 ms, unless the steps end or fill half the room;
+    so the steps of an engine that takes longer than that for each are also handed over at once. The engine is at most
+    ``limit`` (in the unit of ``weigh``) ahead of the reader; then its next step is not asked for.
     """
 
     def __init__(self, limit: int, weigh: Callable[[T], int]) -> None:
@@ -26,6 +32,7 @@ class Handover(Generic[T]):
         self._ended = False
         self._error: BaseException | None = None
         self._left = False
+        self._next = 0.0  # when the reader may take again, by the event loop's clock
         self._reader: asyncio.Future[None] | None = None
 
     def put(self, item: T) -> bool:
@@ -36,7 +43,8 @@ class Handover(Generic[T]):
                 return False
             self._items.append(item)
             self._held += self._weigh(item)
-            self._call_reader()
+            if self._is_due(self._loop.time()):
+                self._call_reader()
         return True
 
     def end(self, error: BaseException | None = None) -> None:
@@ -58,14 +66,21 @@ class Handover(Generic[T]):
         """Return everything that is there, at least one step; raises the engine's error after its last one."""
         while True:
             with self._change:
-                if self._items:
+                now = self._loop.time()
+                if self._items and self._is_due(now):
                     items, self._items, self._held = self._items, [], 0
+                    self._next = now + _PAUSE
                     self._change.notify()
                     return items
                 if self._ended:
                     raise self._error or StopAsyncIteration
                 reader = self._reader = self._loop.create_future()
+                if now < self._next:  # from then on each step calls the reader
+                    self._loop.call_at(self._next, _wake, reader)
             await reader
+
+    def _is_due(self, now: float) -> bool:
+        return self._ended or 2 * self._held >= self._limit or now >= self._next
 
     def _call_reader(self) -> None:
         reader, self._reader = self._reader, None
