@@ -47,9 +47,12 @@ CLOSE: Final = {
 _TYPES: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
+    403: "permission_error",
     404: "not_found_error",
     429: "rate_limit_error",
 }
+
+_PARAMS: Final = {"unknown-voice": "voice", "unknown-engine": "model"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -71,7 +74,7 @@ def body(error: VoiceError) -> dict[str, dict[str, str | None]]:
         "error": {
             "message": error.text,
             "type": _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error"),
-            "param": getattr(error, "param", None),
+            "param": error.param if isinstance(error, FieldError) else _PARAMS.get(error.code),
             "code": error.code,
         }
     }
@@ -117,6 +120,7 @@ def _http_problem(error: web.HTTPException) -> web.StreamResponse:
         405: "This address does not take this method.",
     }
     message = text.get(error.status, error.reason)
-    described = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": "bad-request"}}
+    kind = _TYPES.get(error.status, "invalid_request_error")
+    described = {"error": {"message": message, "type": kind, "param": None, "code": "bad-request"}}
     kept = {name: value for name, value in error.headers.items() if name == "Allow"}
     return json_reply(described, status=error.status, headers=kept)

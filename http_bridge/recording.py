@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from aiohttp import web
@@ -12,6 +12,7 @@ from wyoming_voice.engines.protocol import Heard
 from wyoming_voice.listening import HEARD
 from wyoming_voice.speech import Listening
 from wyoming_voice.stream import in_thread
+from wyoming_voice.voices import matches
 
 from .bridge import bridge_of
 
@@ -21,6 +22,7 @@ class Expected:
     """What a client says of a recording."""
 
     language: str | None = None
+    """None: see :func:`settled`."""
     model: str | None = None
     prompt: str | None = None
     terms: tuple[str, ...] = ()
@@ -39,6 +41,20 @@ class Transcription:
     def text(self) -> str:
         """The transcript as one text."""
         return "".join(piece.text for piece in self.pieces).strip()
+
+
+def settled(request: web.Request, expected: Expected) -> Expected:
+    """Fill in what a client does not say, as most of OpenAI's and Deepgram's do not: what language is spoken.
+
+    It is taken to be the first of the user's languages that an installed engine hears, or that the named one does; the
+    reply says which it was. It stays None where nothing hears any of them.
+    """
+    catalogue = bridge_of(request).app.voices.catalogue
+    model = None if expected.model == catalogue.settings.server.name else expected.model
+    ears = [known for known in catalogue.models if known.missing is None and model in (None, known.name)]
+    heard = [language for known in ears for language in known.languages]
+    likely = next((own for own in catalogue.settings.languages if any(matches(one, own) for one in heard)), None)
+    return replace(expected, model=model, language=expected.language or likely)
 
 
 class Clock:
@@ -62,6 +78,7 @@ async def recognising(
     bridge = bridge_of(request)
     bridge.admit()
     most = bridge.settings.limits.recording
+    expected = settled(request, expected)
     async with aclosing(in_thread(decode(file, HEARD, max_seconds=most))) as audio:
         listening = Listening(
             audio=clock.count(audio),
@@ -76,6 +93,7 @@ async def recognising(
 
 async def recognise(request: web.Request, file: BinaryIO, expected: Expected) -> Transcription:
     """Recognise a whole recording."""
+    expected = settled(request, expected)
     clock = Clock()
     async with recognising(request, file, expected, clock) as pieces:
         heard = tuple([piece async for piece in pieces])

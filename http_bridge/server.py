@@ -15,7 +15,7 @@ from aiohttp import web
 from wyoming_voice.app import App
 from wyoming_voice.config import ConfigError, Settings
 
-from . import state, stt, tts
+from . import openai_model, openai_speech, openai_transcription, state, stt, tts
 from .auth import Guard
 from .bridge import BRIDGE, Bridge
 from .description import description_route
@@ -24,7 +24,14 @@ from .problem import Handler, problems
 
 _LOGGER = logging.getLogger(__name__)
 
-ROUTES: Final = (*tts.ROUTES, *stt.ROUTES, *state.ROUTES)
+ROUTES: Final = (
+    *tts.ROUTES,
+    *stt.ROUTES,
+    *state.ROUTES,
+    *openai_speech.ROUTES,
+    *openai_transcription.ROUTES,
+    *openai_model.ROUTES,
+)
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _GUARD: Final = web.AppKey("guard", Guard)
 
@@ -81,8 +88,7 @@ def build(bridge: Bridge) -> web.Application:
     application = web.Application(middlewares=[_named, problems, _guarded], client_max_size=2**62)
     application.on_response_prepare.append(_add_headers)
     application[BRIDGE] = bridge
-    allowed = bridge.settings.bridge
-    application[_GUARD] = Guard(bridge.settings.auth.tokens, allowed.cors, allowed.ingress)
+    application[_GUARD] = _guard(bridge.settings)
     for route in (*ROUTES, description_route(ROUTES)):
         application.router.add_route(route.method, route.path, route.handler)
     return application
@@ -101,13 +107,25 @@ async def _named(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _add_headers(request: web.Request, reply: web.StreamResponse) -> None:
-    reply.headers["X-Request-ID"] = request["id"]
+    if "id" in request:  # aiohttp refuses a few requests before they come here
+        reply.headers["X-Request-ID"] = request["id"]
+    request.app[_GUARD].add_headers(request, reply)
 
 
 @web.middleware
 async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    request.app[_GUARD].check(request)
+    guard = request.app[_GUARD]
+    if preflight := guard.preflight(request):
+        return preflight
+    guard.check(request)
     return await handler(request)
+
+
+def _guard(settings: Settings) -> Guard:
+    bridge = settings.bridge
+    local = _is_local(split_address(settings.http)[0])
+    anybody = bridge.open_without_token or local
+    return Guard(settings.auth.tokens, bridge.cors, bridge.ingress, anybody, local and not bridge.open_without_token)
 
 
 def split_address(address: str) -> tuple[str, int]:

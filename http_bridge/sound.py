@@ -1,8 +1,8 @@
 """Audio to a client of HTTP, while it is being made."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 from aiohttp import web
@@ -14,11 +14,29 @@ from wyoming_voice.errors import BadRequest
 from wyoming_voice.speech import Utterance
 
 from .bridge import bridge_of
+from .reply import write
 
 SILENT: Final = PcmFormat(22_050, 2, 1)
 """What an utterance without audio says it would have been."""
 _CHEAP: Final = frozenset({"wav", "pcm"})  # encoded in no time; the others in a thread
 _OTHER_NAMES: Final = {"mpeg": "mp3", "vorbis": "ogg", "x-wav": "wav", "wave": "wav", "l16": "pcm"}
+
+
+@asynccontextmanager
+async def speaking(
+    request: web.Request, utterance: Utterance, kind: str
+) -> AsyncIterator[tuple[PcmFormat, AsyncIterator[bytes]]]:
+    """Speak an utterance as a file of this format, from its first audio on; leaving the block cancels the rest.
+
+    Whatever can be wrong with the request is raised before the block is entered.
+    """
+    bridge = bridge_of(request)
+    bridge.admit()
+    async with bridge.app.speech.synthesize(utterance) as audio:
+        first = await anext(audio, None)
+        sound = sound_of(first, utterance)
+        async with aclosing(AudioEncoder(kind, sound).stream(first, audio)) as file:
+            yield sound, file
 
 
 async def stream_speech(
@@ -28,22 +46,25 @@ async def stream_speech(
 
     Until the first audio there is a proper reply for every error; after it, the connection breaks off.
     """
-    bridge = bridge_of(request)
-    bridge.admit()
-    async with AsyncExitStack() as stack:
-        audio = await stack.enter_async_context(bridge.app.speech.synthesize(utterance))
-        first = await anext(audio, None)
-        sound = SILENT if first is None else PcmFormat(first.rate, first.width, first.channels)
-        encoder = AudioEncoder(kind, sound)
+    async with speaking(request, utterance, kind) as (sound, file):
         reply = web.StreamResponse(
             headers={"Content-Type": FORMATS[kind].mime, "X-Sample-Rate": str(sound.rate), **(headers or {})}
         )
         await reply.prepare(request)
         request["streaming"] = True
-        async for encoded in encoder.stream(first, audio):
-            await reply.write(encoded)
+        async for encoded in file:
+            await write(request, reply, encoded)
         await reply.write_eof()
     return reply
+
+
+def sound_of(first: AudioChunk | None, utterance: Utterance) -> PcmFormat:
+    """Return the format of an utterance that begins with this chunk; None: it has no audio."""
+    return (
+        PcmFormat(utterance.rate or SILENT.rate, 2, 1)
+        if first is None
+        else PcmFormat(first.rate, first.width, first.channels)
+    )
 
 
 class AudioEncoder:
@@ -61,7 +82,7 @@ class AudioEncoder:
         """Return the last bytes."""
         return self._encoder.finish() if self._cheap else await asyncio.to_thread(self._encoder.finish)
 
-    async def stream(self, first: AudioChunk | None, rest: AsyncIterator[AudioChunk]) -> AsyncIterator[bytes]:
+    async def stream(self, first: AudioChunk | None, rest: AsyncIterator[AudioChunk]) -> AsyncGenerator[bytes, None]:
         """Yield the file as it becomes longer."""
         chunk = first
         while chunk is not None:
