@@ -93,7 +93,7 @@ async def wyoming_port(settings: Settings) -> tuple[Finding, bool]:
     if isinstance(where, Path):
         if not where.exists():
             free = os.access(where.parent, os.W_OK)
-            text = f"{uri}: free" if free else f"{uri}: cannot be made, {where.parent} is not writable; set server.uri"
+            text = f"{uri} is free" if free else f"{where.parent} cannot be written to; set server.uri"
             return Finding("✓" if free else "✗", f"Wyoming: {text}"), False
     elif (reason := await _taken(*where)) is None:
         return Finding("✓", f"Wyoming: {uri} is free; start the server with ./run.sh"), False
@@ -104,7 +104,9 @@ async def wyoming_port(settings: Settings) -> tuple[Finding, bool]:
     started = monotonic()
     try:
         info = await ask(uri)
-    except VoiceError:
+    except VoiceError as error:
+        if isinstance(where, Path) and where.is_socket() and isinstance(error.__cause__, ConnectionRefusedError):
+            return Finding("✓", f"Wyoming: {uri} was left by a server that ended; the next one replaces it"), False
         return Finding("✗", f"Wyoming: {uri} is taken by a program that is no Wyoming server; {_OTHER_PORT}"), False
     return _who(info, uri, milliseconds(monotonic() - started))
 
