@@ -40,7 +40,7 @@ class Counted:
         if event.data.get("wrong"):
             raise BadRequest("wrong")
         self.got += 1
-        if self.complete:
+        if self.got >= self.wanted:
             self.enough.set()
         return True
 
@@ -234,8 +234,7 @@ async def test_a_peer_that_does_not_read_costs_a_bounded_buffer_and_then_its_dea
     async with serve(log, PeerLimits(write=0.2)) as server:
         _reader, writer = await asyncio.open_connection("127.0.0.1", port(server), limit=1024)
         writer.write(b'{"type": "endless"}\n')
-        await until(lambda: "cancelled" in log or "done" in log or log == ["run"] and not server.connections)
-        assert not server.connections
+        await until(lambda: bool(log) and not server.connections)
         writer.close()
 
 

@@ -363,6 +363,15 @@ async def test_unloading_ends_idle_workers_now_and_busy_ones_after_their_turn(
             assert launcher.alive == []
 
 
+async def test_a_worker_that_wears_out_is_replaced(launcher: Launcher, clock: JumpingClock) -> None:
+    async with open_pool(launcher, clock, a=EnginePlan(turns=3)) as pool:
+        with pool.ticket("a") as ticket:
+            for turn in range(7):
+                async with ticket.turn():
+                    assert len(launcher.workers) == 1 + turn // 3
+                await settle()
+
+
 async def test_closing_fails_those_who_wait_and_takes_nobody_new(launcher: Launcher, clock: JumpingClock) -> None:
     async with open_pool(launcher, clock) as pool:
         launcher.gate.clear()
@@ -377,3 +386,17 @@ async def test_closing_fails_those_who_wait_and_takes_nobody_new(launcher: Launc
         with pytest.raises(EngineUnavailable, match="stopping"), pool.ticket("a"):
             pass
     gc.collect()
+
+
+async def test_an_engine_loads_while_another_one_works_on_a_full_device(
+    launcher: Launcher, clock: JumpingClock
+) -> None:
+    plan = EnginePlan(device="cuda:0", workers=2)
+    async with open_pool(launcher, clock, {"cuda:0": DevicePlan(running=1)}, a=plan, b=plan) as pool:
+        with pool.ticket("a") as ticket, pool.ticket("b") as other, pool.ticket("a") as more:
+            async with ticket.turn():
+                waiting = [asyncio.create_task(take_turn(one)) for one in (other, more)]
+                await settle()
+                assert launcher.alive == ["a", "b"]  # and no second "a", which could not work either
+                assert pool.states()["b"].busy == 0
+            await asyncio.gather(*waiting)

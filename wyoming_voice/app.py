@@ -136,6 +136,7 @@ def _engine_plans(settings: Settings, places: Mapping[str, Place]) -> dict[str, 
             queue=settings.limits.queue,
             ttl=place.settings.ttl,
             device=place.settings.device,
+            turns=None if place.spec is None else place.spec.turns,
         )
         for name, place in places.items()
     }

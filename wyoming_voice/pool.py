@@ -55,6 +55,8 @@ class EnginePlan:
     ttl: float | None = 600.0
     """Seconds that an idle worker is kept; None: for ever."""
     device: str = "cpu"
+    turns: int | None = None
+    """After so many turns a worker is replaced; None: never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,8 @@ class Slot:
     """When the state began."""
     unwanted: bool = False
     """Whether its worker is to end after the turn under way."""
+    turns: int = 0
+    """How many its worker has had."""
 
 
 @dataclass(slots=True, eq=False)
@@ -289,7 +293,9 @@ class Pool:
         seconds = self._clock.time() - slot.since
         line.turn_seconds += _SMOOTHING * (seconds - line.turn_seconds)
         if slot.state is State.BUSY and slot.worker is worker:  # else it ended in the meantime
-            if lost or slot.unwanted or self._closed:
+            slot.turns += 1
+            worn = line.plan.turns is not None and slot.turns >= line.plan.turns
+            if lost or worn or slot.unwanted or self._closed:
                 self._stop(slot)
             else:
                 self._set(slot, State.READY)
@@ -310,9 +316,10 @@ class Pool:
         wanted: dict[str, int] = {}
         for turn in list(self._waiting):
             line = self._lines[turn.engine]
-            if self._is_full(line.plan.device):
+            full = self._is_full(line.plan.device)
+            if full and line.serving:
                 continue
-            if (slot := self._newest(line)) is not None:
+            if not full and (slot := self._newest(line)) is not None:
                 self._waiting.remove(turn)
                 self._set(slot, State.BUSY)
                 turn.granted.set_result(slot)
@@ -406,7 +413,7 @@ class Pool:
             if not line.serving:
                 self._fail_waiting(slot.engine, error)
         else:
-            slot.worker = worker
+            slot.worker, slot.turns = worker, 0
             self._set(slot, State.READY)
             self._spawn(self._watch(slot, worker), f"watch {slot.engine}")
         self._act()

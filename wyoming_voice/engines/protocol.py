@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wyoming.audio import AudioChunk
 
 Options = Mapping[str, object]
-"""An engine's own settings, as config.yml has them under ``engines: NAME: options:``; its constructor's only argument."""
+"""An engine's own settings, in config.yml under ``engines: NAME: options:``; its constructor's only argument."""
 
 HEARD_RATE = 16_000
 """Hertz of what an engine hears: every ASR engine gets 16 kHz mono."""

