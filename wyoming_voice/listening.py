@@ -42,6 +42,11 @@ class Cutter:
         self._given = 0
         """Bytes of the pieces so far."""
 
+    @property
+    def held(self) -> bytes:
+        """What no piece has been made of yet."""
+        return bytes(self._held)
+
     def feed(self, pcm: bytes) -> list[Cut]:
         """Take some more, cut anywhere, and give the pieces that are complete."""
         cuts = []

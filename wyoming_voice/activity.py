@@ -1,0 +1,149 @@
+"""The process that tells speech from silence, for every stream that is listened to (engines/activity.py says why)."""
+
+import asyncio
+import os
+import struct
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from .errors import EngineUnavailable, WorkerLost
+
+_HEADER: Final = struct.Struct("<II")
+_START_SECONDS: Final = 20.0
+_LOST: Final = "The process that tells speech from silence has ended; connect again."
+
+
+class ActivityStream:
+    """One stream of sound, judged in order."""
+
+    def __init__(self, process: "_Process", number: int) -> None:
+        self._process = process
+        self._number = number
+        self._rest = b""
+
+    async def judge(self, pcm: bytes) -> list[tuple[bytes, float]]:
+        """Take some more 16 kHz mono 16 bit sound, cut anywhere; gives whole chunks, and how likely each is speech.
+
+        Raises WorkerLost.
+        """
+        pcm = self._rest + pcm
+        size = self._process.chunk * 2
+        whole = len(pcm) - len(pcm) % size
+        self._rest = pcm[whole:]
+        if not whole:
+            return []
+        scores = await self._process.ask(self._number, pcm[:whole])
+        return [(pcm[index * size : (index + 1) * size], score / 255) for index, score in enumerate(scores)]
+
+
+class Activity:
+    """Starts the process when the first stream wants it, and again when it was lost. Close it at the end."""
+
+    def __init__(self) -> None:
+        self._process: _Process | None = None
+        self._starting = asyncio.Lock()
+        self._numbers = count(1)
+
+    @asynccontextmanager
+    async def stream(self) -> AsyncIterator[ActivityStream]:
+        """Open a stream; raises EngineUnavailable when no detector is installed."""
+        async with self._starting:
+            if self._process is None or self._process.lost:
+                await self.close()
+                self._process = await _start()
+        process, number = self._process, next(self._numbers)
+        try:
+            yield ActivityStream(process, number)
+        finally:
+            process.forget(number)
+
+    async def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            await self._process.close()
+            self._process = None
+
+
+class _Process:
+    """Requests go in, and the answers come back in their order."""
+
+    def __init__(self, child: asyncio.subprocess.Process, chunk: int) -> None:
+        self.chunk = chunk
+        self.lost = False
+        self._child = child
+        self._waiting: deque[asyncio.Future[bytes]] = deque()
+        self._reader = asyncio.create_task(self._read(), name="read voice activity")
+
+    async def ask(self, stream: int, pcm: bytes) -> bytes:
+        """Have whole chunks judged."""
+        stdin = self._child.stdin
+        assert stdin is not None, "it was started with pipes"
+        if self.lost:
+            raise WorkerLost(_LOST)
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting.append(answer)
+        stdin.write(_HEADER.pack(stream, len(pcm)) + pcm)
+        return await answer
+
+    def forget(self, stream: int) -> None:
+        """Free what is kept of a stream."""
+        if not self.lost and self._child.stdin is not None:
+            self._child.stdin.write(_HEADER.pack(stream, 0))
+
+    async def _read(self) -> None:
+        stdout = self._child.stdout
+        assert stdout is not None, "it was started with pipes"
+        try:
+            while True:
+                _, length = _HEADER.unpack(await stdout.readexactly(_HEADER.size))
+                scores = await stdout.readexactly(length)
+                answer = self._waiting.popleft()
+                if not answer.done():  # else who asked has left
+                    answer.set_result(scores)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.lost = True
+            for answer in self._waiting:
+                if not answer.done():
+                    answer.set_exception(WorkerLost(_LOST))
+
+    async def close(self) -> None:
+        if self._child.stdin is not None:
+            self._child.stdin.close()
+        if self._child.returncode is None:
+            self._child.kill()  # it keeps nothing
+        await self._child.wait()
+        await self._reader
+
+
+async def _start() -> _Process:
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "wyoming_voice.engines.activity"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=_environment(),
+        start_new_session=True,  # Ctrl-C is for the server, which ends it
+    )
+    assert child.stdout is not None, "it was started with pipes"
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            word, _, rest = (await child.stdout.readline()).decode().rstrip().partition(" ")
+    except BaseException:
+        child.kill()
+        await child.wait()
+        raise
+    if word != "chunk":
+        await child.wait()
+        raise EngineUnavailable(rest or "The process that tells speech from silence does not start.")
+    return _Process(child, int(rest))
+
+
+def _environment() -> Mapping[str, str]:
+    """Let the child find this very package, installed or not; it needs one thread."""
+    package = str(Path(__file__).resolve().parent.parent)
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
