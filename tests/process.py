@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,14 @@ DEADLINE = 20.0
 """Seconds that a test waits for anything; reaching it is a failure."""
 _MARK = "WYOMING_VOICE_TEST"  # in the environment of a server and all that comes of it
 _WARNINGS = "default,ignore::DeprecationWarning:wyoming.audio"  # it imports audioop where there is one
-_COMPLAINTS = ("Traceback", "never retrieved", "never awaited", "Exception in callback", "Warning:", "Task was destroyed")
+_COMPLAINTS = (
+    "Traceback",
+    "never retrieved",
+    "never awaited",
+    "Exception in callback",
+    "Warning:",
+    "Task was destroyed",
+)
 
 
 @dataclass(slots=True)
@@ -38,6 +45,12 @@ class ServerProcess:
     @property
     def uri(self) -> str:
         return f"tcp://127.0.0.1:{self.port}"
+
+    @property
+    def http(self) -> str:
+        """The address of the bridge that it printed, without a slash at the end."""
+        line = next(line for line in self.said if "HTTP API" in line)
+        return line.rpartition(" ")[2]
 
     @property
     def log(self) -> Path:
@@ -56,6 +69,11 @@ class ServerProcess:
 
     def workers(self) -> list[psutil.Process]:
         return [child for child in psutil.Process(self.process.pid).children(recursive=True) if child.is_running()]
+
+    def peers(self) -> list[int]:
+        """Return the ports of the clients whose connections it holds."""
+        connections = psutil.Process(self.process.pid).net_connections("tcp")
+        return [connection.raddr.port for connection in connections if connection.raddr]
 
     def client(self) -> AsyncTcpClient:
         return AsyncTcpClient("127.0.0.1", self.port, connect_timeout=DEADLINE, read_timeout=DEADLINE)
@@ -89,13 +107,14 @@ async def run_server(
     *,
     fake: bool = True,
     uri: str = "tcp://127.0.0.1:0",
+    http: str = "off",
 ) -> AsyncIterator[ServerProcess]:
-    """Run the server on a free port with this configuration.
+    """Run the server on a free port with this configuration; ``http="127.0.0.1:0"`` opens the bridge, too.
 
     When the block is left it must end in order, leave no process behind, and have complained of nothing.
     """
     mark = uuid.uuid4().hex
-    process = await start(folder, config, fake=fake, uri=uri, mark=mark)
+    process = await start(folder, config, fake=fake, uri=uri, http=http, mark=mark)
     server = ServerProcess(process, 0, folder)
     try:
         await _ready(server)
@@ -122,7 +141,13 @@ async def run_server(
 
 
 async def start(
-    folder: Path, config: Mapping[str, object] | None, *, fake: bool = True, uri: str, mark: str = ""
+    folder: Path,
+    config: Mapping[str, object] | None,
+    *,
+    fake: bool = True,
+    uri: str,
+    http: str = "off",
+    mark: str = "",
 ) -> asyncio.subprocess.Process:
     """Start the server and wait for nothing; its standard error goes to a file of the folder."""
     folder.mkdir(exist_ok=True)
@@ -131,7 +156,7 @@ async def start(
     paths = [str(ROOT), *([str(FAKE)] if fake else [])]
     with (folder / "stderr").open("wb") as stderr:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "wyoming_voice", "serve", "--config", str(file), "--uri", uri, "--http", "off"),
+            *(sys.executable, "-m", "wyoming_voice", "serve", "--config", str(file), "--uri", uri, "--http", http),
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": _WARNINGS, _MARK: mark},
@@ -180,11 +205,16 @@ async def read_all(client: AsyncTcpClient) -> list[Event]:
     return events
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another process does."""
+    async with asyncio.timeout(DEADLINE):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
 async def log_line(path: Path, text: str, count: int = 1) -> None:
     """Wait until the fake engine's log has so many lines that begin with this."""
-    async with asyncio.timeout(DEADLINE):
-        while sum(line.startswith(text) for line in log_lines(path)) < count:
-            await asyncio.sleep(0.005)
+    await until(lambda: sum(line.startswith(text) for line in log_lines(path)) >= count)
 
 
 def log_lines(path: Path) -> list[str]:

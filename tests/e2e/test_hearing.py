@@ -3,6 +3,7 @@
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,7 +117,7 @@ async def test_requests_follow_one_another_on_a_connection(server: ServerProcess
 
 
 async def test_names_terms_and_prompt_reach_the_engine(server: ServerProcess) -> None:
-    asked = {
+    asked: dict[str, Any] = {
         "transcript_names": ["Мурка", "Jean-Luc"],
         "transcript_terms": ["torsiometer"],
         "context": {"prompt": "about engines", "conversation_id": 5},
@@ -149,7 +150,7 @@ async def test_the_model_is_chosen_by_name_or_by_the_name_of_the_program(server:
     ],
 )
 async def test_what_nobody_hears_is_refused_with_what_to_do(
-    server: ServerProcess, asked: dict[str, str], code: str, why: str
+    server: ServerProcess, asked: dict[str, Any], code: str, why: str
 ) -> None:
     events = await ask(server, *record(loud(0.5), **asked))
     assert refused(events)[0] == code

@@ -52,8 +52,8 @@ async def test_no_worker_is_needed_to_say_what_there_is(tmp_path: Path) -> None:
 
 async def test_only_the_languages_of_the_user_are_offered(server: ServerProcess) -> None:
     info = await info_of(server)
-    artifacts = [*info.tts[0].voices, *info.asr[0].models]
-    assert {language.partition("-")[0] for one in artifacts for language in one.languages} == {"ru", "en"}
+    offered = [one.languages for one in info.tts[0].voices] + [one.languages for one in info.asr[0].models]
+    assert {language.partition("-")[0] for languages in offered for language in languages} == {"ru", "en"}
     assert "fake-de" not in {voice.name for voice in info.tts[0].voices}
 
 
@@ -143,7 +143,9 @@ async def test_a_ping_is_answered_with_its_text_and_without(server: ServerProces
             assert (await read_until(client, "pong"))[0].data == {"text": "привет"}
 
 
-@pytest.mark.parametrize("kind", ["run-satellite", "detect", "played", "recognize", "a-new-event", "error", "transcript"])
+@pytest.mark.parametrize(
+    "kind", ["run-satellite", "detect", "played", "recognize", "a-new-event", "error", "transcript"]
+)
 async def test_events_of_other_services_are_dropped(server: ServerProcess, kind: str) -> None:
     async with server.client() as client:
         for place in ("before", "after"):

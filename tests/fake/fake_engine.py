@@ -2,7 +2,7 @@
 
 Each of the first words of a text below does what it says; any other text is spoken as a tenth of a second a word. An
 ear does what the first word of its prompt says. ``options: {log: FILE}`` has a line for each request that began, was
-closed early, or ended, and a second one of how it was asked; a gate is a file beside it, and opens when a test makes it.
+closed early, or ended, and a second one of how it was asked; a gate is a file beside it, open once a test made it.
 """
 
 import os
@@ -74,7 +74,7 @@ class FakeTts:
             raise
         self._log(f"end {segment.text}")
 
-    def _steps(self, segment: Segment) -> Iterator[AudioChunk]:
+    def _steps(self, segment: Segment) -> Iterator[AudioChunk]:  # noqa: C901 - one case a word
         words = [word.strip(".,!?").lower() for word in segment.text.split() if any(map(str.isalnum, word))]
         if not words:
             return
