@@ -3,15 +3,16 @@
 import asyncio
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, TypeVar
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
-from wyoming_voice.errors import BadRequest, TooLarge
+from wyoming_voice.errors import BadRequest, Deadline, TooLarge
 
 from .bridge import bridge_of
 from .problem import FieldError
@@ -22,22 +23,31 @@ _PIECE: Final = 256 * 1024
 _FIELD: Final = 64 * 1024  # bytes of a form field that is no file
 _MOST_FIELDS: Final = 64
 _IN_MEMORY: Final = 1024 * 1024
+_MUCH: Final = 256 * 1024  # bytes of JSON that are parsed in a thread
 
 
 async def read_json(request: web.Request, model: type[M]) -> M:
     """Read a JSON body as a model; raises BadRequest that names the field, and TooLarge."""
     content = bytearray()
     limit = bridge_of(request).settings.limits.json_body
-    async for piece in request.content.iter_any():
-        content += piece
-        if len(content) > limit:
-            raise TooLarge(f"A JSON body may have {limit} bytes (limits.json_body).")
+    async with _reading(request) as came:
+        async for piece in request.content.iter_any():
+            came()
+            content += piece
+            if len(content) > limit:
+                raise TooLarge(f"A JSON body may have {limit} bytes (limits.json_body).")
     try:
-        return model.model_validate(json.loads(content.decode("utf-8")))
+        if len(content) > _MUCH:
+            return await asyncio.to_thread(_parse, content, model)
+        return _parse(content, model)
     except ValidationError as error:
         raise field_error(error) from None
     except (ValueError, RecursionError):
         raise BadRequest("The body must be a JSON object in UTF-8.") from None
+
+
+def _parse(content: bytearray, model: type[M]) -> M:
+    return model.model_validate(json.loads(content.decode("utf-8")))
 
 
 def read_fields(fields: object, model: type[M]) -> M:
@@ -78,14 +88,28 @@ async def read_upload(request: web.Request, name: str = "file") -> AsyncIterator
         raise BadRequest("Send a form: multipart/form-data with the recording in the field 'file'.")
     upload = Upload()
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
-        try:
-            await _read_parts(request, name, upload, spool)  # type: ignore[arg-type]  # a spool is a BinaryIO
-        except (ValueError, RuntimeError, AssertionError, LookupError):  # what aiohttp's reader makes of damaged forms
-            raise BadRequest("The form is damaged or not complete.") from None
+        async with _reading(request) as came:
+            await _read_parts(request, name, upload, spool, came)  # type: ignore[arg-type]  # a spool is a BinaryIO
         yield upload
 
 
-async def _read_parts(request: web.Request, name: str, upload: Upload, spool: BinaryIO) -> None:
+@asynccontextmanager
+async def _reading(request: web.Request) -> AsyncIterator[Callable[[], None]]:
+    """Read a body: what is wrong with it is the client's mistake. Call what is yielded whenever more of it came."""
+    seconds = bridge_of(request).settings.limits.input
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(seconds) as deadline:
+            yield lambda: deadline.reschedule(loop.time() + seconds)
+    except TimeoutError:
+        raise Deadline(f"Nothing more of the request came for {seconds:g} s (limits.input).") from None
+    except (web.RequestPayloadError, HttpProcessingError, ValueError, RuntimeError, AssertionError, LookupError):
+        raise BadRequest("The body is damaged or not complete.") from None  # what aiohttp's readers make of such
+
+
+async def _read_parts(
+    request: web.Request, name: str, upload: Upload, spool: BinaryIO, came: Callable[[], None]
+) -> None:
     parts = 0
     async for part in await request.multipart():
         parts += 1
@@ -94,15 +118,18 @@ async def _read_parts(request: web.Request, name: str, upload: Upload, spool: Bi
         if not isinstance(part, BodyPartReader):
             raise BadRequest("A form inside a form cannot be read.")
         if part.name == name:
+            if upload.file is not None:
+                raise FieldError(f"A form may have one '{name}'.", name)
             upload.file, upload.filename = spool, part.filename or ""
-            await _spool(part, spool, bridge_of(request).settings.limits.upload)
-        elif part.name:
-            _add(upload, part.name, await _text(part))
+            await _spool(part, spool, bridge_of(request).settings.limits.upload, came)
+        else:
+            _add(upload, part.name or "", await _text(part))
 
 
-async def _spool(part: BodyPartReader, spool: BinaryIO, limit: int) -> None:
+async def _spool(part: BodyPartReader, spool: BinaryIO, limit: int, came: Callable[[], None]) -> None:
     size = 0
     while piece := await part.read_chunk(_PIECE):
+        came()
         size += len(piece)
         if size > limit:
             raise TooLarge(f"A file may have {limit} bytes (limits.upload).")
@@ -116,12 +143,14 @@ async def read_audio_body(request: web.Request) -> AsyncIterator[BinaryIO]:
     limit = bridge_of(request).settings.limits.upload
     size = 0
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
-        async for piece in request.content.iter_chunked(_PIECE):
-            size += len(piece)
-            if size > limit:
-                raise TooLarge(f"A file may have {limit} bytes (limits.upload).")
-            await asyncio.to_thread(spool.write, piece)
-        await asyncio.to_thread(spool.seek, 0)
+        async with _reading(request) as came:
+            async for piece in request.content.iter_chunked(_PIECE):
+                came()
+                size += len(piece)
+                if size > limit:
+                    raise TooLarge(f"A file may have {limit} bytes (limits.upload).")
+                await asyncio.to_thread(spool.write, piece)
+            await asyncio.to_thread(spool.seek, 0)
         yield spool  # type: ignore[misc]  # a spool is a BinaryIO
 
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from wyoming_voice.audio import PcmFormat
-from wyoming_voice.errors import EngineUnavailable
+from wyoming_voice.errors import EngineUnavailable, TooLarge
 from wyoming_voice.link import PITCH, SPEED
 from wyoming_voice.speech import Utterance, once, spoken_text
 from wyoming_voice.voices import VoiceChoice
@@ -20,7 +20,7 @@ from .bridge import Bridge, bridge_of
 from .output import stamp
 from .reply import json_reply
 from .route import Route
-from .sound import SILENT, AudioEncoder, choose_format, stream_speech
+from .sound import AudioEncoder, choose_format, sound_of, stream_speech
 
 
 class Reference(BaseModel):
@@ -78,7 +78,7 @@ async def tts(request: web.Request) -> web.StreamResponse:
     bridge = bridge_of(request)
     asked = await read_json(request, SpeechRequest)
     bridge.admit()
-    text = await spoken_text(asked.text)
+    text = await _processed(bridge, asked.text)
     name = f"speech_{stamp()}.ogg"
     sound, seconds = await _write(bridge, asked.utterance(), name)
     path = bridge.outputs.folder / name
@@ -98,7 +98,7 @@ async def _write(bridge: Bridge, utterance: Utterance, name: str) -> tuple[PcmFo
     await asyncio.to_thread(bridge.outputs.prune, time.time())
     async with bridge.app.speech.synthesize(utterance) as audio:
         first = await anext(audio, None)
-        sound = SILENT if first is None else PcmFormat(first.rate, first.width, first.channels)
+        sound = sound_of(first, utterance)
         seconds = 0.0
         with bridge.outputs.writing(name) as file:
             encoder = AudioEncoder("ogg", sound)
@@ -115,7 +115,7 @@ async def tts_wav(request: web.Request) -> web.StreamResponse:
     """Speak a text as WAV (or another format) that leaves while it is made."""
     asked = await read_json(request, SpeechRequest)
     kind = choose_format(asked.format, request.headers.get("Accept", ""))
-    text = await spoken_text(asked.text)
+    text = await _processed(bridge_of(request), asked.text)
     return await stream_speech(request, asked.utterance(), kind, {"X-Processed-Text-Length": str(len(text))})
 
 
@@ -125,6 +125,14 @@ async def output(request: web.Request) -> web.StreamResponse:
     if path is None:
         raise web.HTTPNotFound
     return web.FileResponse(path, headers={"X-Content-Type-Options": "nosniff"})
+
+
+async def _processed(bridge: Bridge, text: str) -> str:
+    """Return what is really said; raises TooLarge before any work is done."""
+    limit = bridge.settings.limits.text
+    if len(text) > limit:
+        raise TooLarge(f"A text may have {limit} characters (limits.text).")
+    return await spoken_text(text)
 
 
 def _windows(path: str) -> str:
