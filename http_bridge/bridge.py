@@ -55,6 +55,9 @@ class Bridge:
 
 
 BRIDGE: Final = web.AppKey("bridge", Bridge)
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+STREAMING: Final = web.RequestKey("streaming", bool)
+"""Whether a reply has begun, so that no other can be sent."""
 
 
 def bridge_of(request: web.Request) -> Bridge:

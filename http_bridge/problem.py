@@ -10,6 +10,7 @@ from aiohttp import web
 
 from wyoming_voice.errors import Busy, Internal, TooLarge, VoiceError
 
+from .bridge import REQUEST_ID, STREAMING
 from .reply import json_reply
 
 _LOGGER = logging.getLogger(__name__)
@@ -100,9 +101,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except (asyncio.CancelledError, ConnectionError):
         raise  # the client has left
     except Exception:
-        _LOGGER.exception("%s %s ended by a mistake of the server", request.method, request.path)
+        name = request.get(REQUEST_ID, "")
+        _LOGGER.exception("%s %s %s ended by a mistake of the server", name, request.method, request.path)
         failure = Internal("The server made a mistake; its log says more.")
-    if request.get("streaming", False):
+    if request.get(STREAMING, False):
         if request.transport is not None:
             request.transport.abort()
         raise ConnectionResetError(failure.text)

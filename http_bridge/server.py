@@ -17,7 +17,7 @@ from wyoming_voice.config import ConfigError, Settings
 
 from . import openai_model, openai_speech, openai_transcription, state, stt, tts
 from .auth import Guard
-from .bridge import BRIDGE, Bridge
+from .bridge import BRIDGE, REQUEST_ID, Bridge
 from .description import description_route
 from .output import Outputs
 from .problem import Handler, problems
@@ -99,7 +99,7 @@ async def _named(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give every request a name, its own or ours, in the reply and in the log, and count those under way."""
     asked = request.headers.get("X-Request-ID", "")
     name = asked if _ID.fullmatch(asked) else secrets.token_hex(8)
-    request["id"] = name
+    request[REQUEST_ID] = name
     with request.app[BRIDGE].under_way():
         reply = await handler(request)
     _LOGGER.debug("%s %s %s %s", name, request.method, request.path, reply.status)
@@ -107,8 +107,8 @@ async def _named(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _add_headers(request: web.Request, reply: web.StreamResponse) -> None:
-    if "id" in request:  # aiohttp refuses a few requests before they come here
-        reply.headers["X-Request-ID"] = request["id"]
+    if REQUEST_ID in request:  # aiohttp refuses a few requests before they come here
+        reply.headers["X-Request-ID"] = request[REQUEST_ID]
     request.app[_GUARD].add_headers(request, reply)
 
 

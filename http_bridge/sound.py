@@ -13,7 +13,7 @@ from wyoming_voice.codec import FORMATS, Encoder
 from wyoming_voice.errors import BadRequest
 from wyoming_voice.speech import Utterance
 
-from .bridge import bridge_of
+from .bridge import STREAMING, bridge_of
 from .reply import write
 
 SILENT: Final = PcmFormat(22_050, 2, 1)
@@ -51,7 +51,7 @@ async def stream_speech(
             headers={"Content-Type": FORMATS[kind].mime, "X-Sample-Rate": str(sound.rate), **(headers or {})}
         )
         await reply.prepare(request)
-        request["streaming"] = True
+        request[STREAMING] = True
         async for encoded in file:
             await write(request, reply, encoded)
         await reply.write_eof()

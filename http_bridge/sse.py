@@ -8,6 +8,7 @@ from aiohttp import web
 
 from wyoming_voice.errors import VoiceError
 
+from .bridge import STREAMING
 from .problem import body
 from .reply import to_json, write
 
@@ -36,7 +37,7 @@ async def event_stream(request: web.Request, headers: Mapping[str, str] | None =
         }
     )
     await reply.prepare(request)
-    request["streaming"] = True
+    request[STREAMING] = True
     stream = EventStream(request, reply)
     try:
         yield stream
