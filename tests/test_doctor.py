@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -312,6 +313,13 @@ def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     assert finding.mark == "✗"
     assert "nobody-made-this missing" in finding.text
     assert "other" not in finding.text
+
+
+def test_what_says_that_a_package_is_missing_needs_none() -> None:
+    code = "import sys, wyoming_voice.doctor; print(*{'aiohttp', 'av', 'soundfile', 'soxr'} & set(sys.modules))"
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE, check=True)
+    assert said.stdout.split() == []
 
 
 async def test_a_gpu_is_seen_by_nvidia_smi_alone(tmp_path: Path) -> None:

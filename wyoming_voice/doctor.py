@@ -1,45 +1,27 @@
-"""Check the installation: one line for each finding, and what to do about it. Every wait has a deadline."""
+"""Check the installation: one line for each finding, and what to do about it. Every wait has a deadline.
+
+What needs other packages than ``cli.py`` does is imported once they are known to be there.
+"""
 
 import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, suppress
-from time import monotonic
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from typing import Final
 
-from . import __version__, client
-from .app import App, open_app
+from . import __version__
 from .config import Settings
-from .engines.protocol import Segment
-from .engines.table import EngineSpec, Task, environment
-from .errors import UnknownVoice, VoiceError
-from .launch import ProcessLauncher
-from .listening import HEARD
-from .machine import (
-    ANSWER_SECONDS,
-    Finding,
-    ask,
-    configuration,
-    folder,
-    gpu,
-    http_port,
-    milliseconds,
-    packages,
-    wyoming_port,
-)
-from .voices import Catalogue, Place, Voice, VoiceChoice, matches
+from .machine import ANSWER_SECONDS, Finding, configuration, folder, gpu, packages
 
-_WORDS: Final = {"ru": "Проверка.", "en": "Hello.", "uk": "Перевірка.", "de": "Hallo.", "fr": "Bonjour.", "es": "Hola."}
-"""What an engine is asked to say; its other languages get a number."""
 _COLOURS: Final = {"✓": "32", "!": "33", "✗": "31"}
 
 
 async def doctor(settings: Settings, chosen: argparse.Namespace) -> int:
     """Check everything and print as it goes; returns 1 when something does not work."""
     wrong = 0
-    async with open_app(settings) as app, aclosing(_findings(app, settings, chosen.config)) as findings:
+    async with aclosing(_findings(settings, chosen.config)) as findings:
         async for finding in findings:
             _progress("")
             print(f"{_mark(finding.mark)} {finding.text}", flush=True)
@@ -48,144 +30,42 @@ async def doctor(settings: Settings, chosen: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-async def _findings(app: App, settings: Settings, named: str | None) -> AsyncGenerator[Finding, None]:
-    _progress("looking at this machine …")
-    with suppress(TimeoutError):  # a server elsewhere that keeps us waiting is named below
-        async with asyncio.timeout(2 * ANSWER_SECONDS):
-            await app.voices.look()
-    catalogue = app.voices.catalogue
+async def _findings(settings: Settings, named: str | None) -> AsyncGenerator[Finding, None]:
     yield Finding("✓", f"wyoming-voice {__version__}, Python {sys.version.split()[0]} ({sys.executable})")
-    yield packages()
+    complete = packages()
+    yield complete
     yield configuration(named)
     yield folder(settings.data_dir)
-    with ProcessLauncher(settings.data_dir) as launcher:
-        for place in catalogue.places.values():
-            _progress(f"trying {place.name} …")
-            yield await _engine(place, catalogue, launcher)
-    for finding in _languages(catalogue):
+    if complete.mark == "✓":
+        async with aclosing(_working(settings)) as findings:
+            async for finding in findings:
+                yield finding
+    devices = {name: engine.device for name, engine in settings.engines.items() if engine.enabled}
+    yield await gpu([f"{name} ({device})" for name, device in devices.items() if device.startswith("cuda")])
+
+
+async def _working(settings: Settings) -> AsyncGenerator[Finding, None]:
+    """Try the engines and the ports."""
+    from .app import open_app  # noqa: PLC0415 - see above
+    from .launch import ProcessLauncher  # noqa: PLC0415
+    from .port import http_port, wyoming_port  # noqa: PLC0415
+    from .trial import languages, trial  # noqa: PLC0415
+
+    async with open_app(settings) as app:
+        with suppress(TimeoutError):  # a server elsewhere that keeps us waiting is named below
+            async with asyncio.timeout(2 * ANSWER_SECONDS):
+                await app.voices.look()
+        catalogue = app.voices.catalogue
+        with ProcessLauncher(settings.data_dir) as launcher:
+            for place in catalogue.places.values():
+                _progress(f"trying {place.name} …")
+                yield await trial(place, catalogue, launcher)
+    for finding in languages(catalogue):
         yield finding
     _progress("looking at the ports …")
-    port, serving = await wyoming_port(settings)
-    yield port
+    finding, serving = await wyoming_port(settings)
+    yield finding
     yield await http_port(settings, serving=serving)
-    yield await gpu([place for place in catalogue.places.values() if place.settings.device.startswith("cuda")])
-
-
-async def _engine(place: Place, catalogue: Catalogue, launcher: ProcessLauncher) -> Finding:
-    """Let an engine work once: being there is not yet working."""
-    try:
-        if place.spec is None:
-            return await _elsewhere(place)
-        if place.missing is not None:
-            wanted = place.name in catalogue.settings.engines
-            return Finding("✗" if wanted else "!", f"{place.name}: {place.missing}")
-        async with asyncio.timeout(place.settings.start_timeout + place.settings.step_timeout):
-            return await _here(place, place.spec, catalogue, launcher)
-    except TimeoutError:
-        return Finding("✗", f"{place.name}: does not come to an end; see engines.{place.name}.step_timeout")
-    except VoiceError as error:
-        return Finding("✗", f"{place.name}: {error.text}")
-
-
-async def _elsewhere(place: Place) -> Finding:
-    assert place.settings.uri is not None, "an engine that is not in the table has an address"
-    started = monotonic()
-    try:
-        info = await ask(place.settings.uri)
-    except VoiceError as error:
-        reason = error.__cause__ or error.text
-        return Finding("✗", f"{place.name}: does not answer at {place.settings.uri} ({reason}). Is it running?")
-    offers = [f"{len(program.voices)} voices of {program.name}" for program in info.tts]
-    offers += [f"hears with {program.name}" for program in info.asr]
-    took = f"answers at {place.settings.uri} in {milliseconds(monotonic() - started)}"
-    if not offers:
-        return Finding("✗", f"{place.name}: {took}, and offers neither voices nor models")
-    return Finding("✓", f"{place.name}: {took}: {', '.join(offers)}")
-
-
-async def _here(place: Place, spec: EngineSpec, catalogue: Catalogue, launcher: ProcessLauncher) -> Finding:
-    own = environment(catalogue.settings.data_dir, spec.name)
-    where = f", environment {own}" if (own / "bin" / "python").exists() else ""
-    voices = [voice for voice, _ in catalogue.offered if voice.engine == place.name]
-    voices = voices or [voice for voice in catalogue.voices if voice.engine == place.name]
-    if spec.task == "tts" and not voices:
-        return Finding(
-            "!",
-            f"{place.name}: is installed, but offers no voice: engines.{place.name}.languages leaves none{where}",
-        )
-    started = monotonic()
-    async with _started(place, spec, launcher) as uri:
-        loaded = monotonic()
-        if spec.task == "tts":
-            did = await _speak(voices[0], uri, place.settings.step_timeout)
-        else:
-            did = await _hear(spec, uri, place.settings.step_timeout)
-        ended = monotonic()
-    if did is None:
-        return Finding("✗", f"{place.name}: loads, and says nothing. Run: {spec.install}")
-    took = f"loads in {milliseconds(loaded - started)}, {did} in {milliseconds(ended - loaded)}"
-    return Finding("✓", f"{place.name}: {took}{where}")
-
-
-async def _speak(voice: Voice, uri: str, step_timeout: float) -> str | None:
-    """Have a word spoken; None: no sound came."""
-    language = voice.languages[0]
-    segment = Segment(_WORDS.get(language.partition("-")[0], "1, 2, 3."), voice.voice, language)
-    async with client.synthesize(uri, segment, step_timeout) as audio, aclosing(audio):
-        seconds = sum([chunk.seconds async for chunk in audio])
-    return f"speaks {seconds:.1f} s with {voice.name}" if seconds else None
-
-
-async def _hear(spec: EngineSpec, uri: str, step_timeout: float) -> str:
-    """Have a second of silence heard; an engine that makes words of it is not broken, but worth knowing."""
-    language = "en" if "en" in spec.languages else next(iter(spec.languages), None)
-    silence = bytes(HEARD.byte_rate)
-    async with client.transcribe(uri, silence, step_timeout, language=language) as heard, aclosing(heard):
-        said = "".join([piece.text async for piece in heard]).strip()
-    return "hears a second of silence" + (f" as '{said}'" if said else "")
-
-
-@asynccontextmanager
-async def _started(place: Place, spec: EngineSpec, launcher: ProcessLauncher) -> AsyncIterator[str]:
-    worker = await launcher.start(spec, place.options, place.settings.start_timeout)
-    try:
-        yield worker.uri
-    finally:
-        await worker.stop()
-
-
-def _languages(catalogue: Catalogue) -> Iterator[Finding]:
-    settings = catalogue.settings
-    able = False
-    for language in settings.languages:
-        voice = catalogue.speaking(language)
-        heard = [model for model in catalogue.models if any(matches(known, language) for known in model.languages)]
-        ready = [model.name for model in heard if model.missing is None]
-        able = able or voice is not None or bool(ready)
-        speaks = f"speaks with {voice.name}" if voice else f"no voice yet{_would(catalogue, 'tts')}"
-        hears = f"heard by {', '.join(ready)}" if ready else f"nothing hears it yet{_would(catalogue, 'asr', language)}"
-        yield Finding("✓" if voice and ready else "!", f"{language}: {speaks}; {hears}")
-    if not able:
-        yield Finding("✗", "nothing speaks or hears any of your languages yet. Run: ./run.sh engines install espeak")
-    for key, name in [("voice", settings.voice), *((f"voices.{code}", name) for code, name in settings.voices.items())]:
-        try:
-            if name is not None and catalogue.voices:
-                catalogue.voice(VoiceChoice(name))
-        except UnknownVoice as error:
-            yield Finding("✗", f"{key}: {error.text}")
-
-
-def _would(catalogue: Catalogue, task: Task, language: str | None = None) -> str:
-    """Point to the lines above that say what to run."""
-    places = [place for place in catalogue.places.values() if place.spec is not None and place.missing]
-    able = [
-        place.name
-        for place in places
-        if place.spec is not None
-        and place.spec.task == task
-        and (language is None or any(matches(known, language) for known in place.spec.languages))
-    ]
-    return f" (see {', '.join(able)} above)" if able else ""
 
 
 def _mark(mark: str) -> str:

@@ -1,0 +1,137 @@
+"""Let each engine work once, and see what becomes of the user's languages: being there is not yet working."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
+from time import monotonic
+from typing import Final
+
+from . import client
+from .engines.protocol import Segment
+from .engines.table import EngineSpec, Task, environment
+from .errors import UnknownVoice, VoiceError
+from .launch import ProcessLauncher
+from .listening import HEARD
+from .machine import Finding, milliseconds
+from .port import ask
+from .voices import Catalogue, Place, Voice, VoiceChoice, matches
+
+_WORDS: Final = {"ru": "Проверка.", "en": "Hello.", "uk": "Перевірка.", "de": "Hallo.", "fr": "Bonjour.", "es": "Hola."}
+"""What an engine is asked to say; its other languages get a number."""
+
+
+async def trial(place: Place, catalogue: Catalogue, launcher: ProcessLauncher) -> Finding:
+    """Let an engine work once: being there is not yet working."""
+    try:
+        if place.spec is None:
+            return await _elsewhere(place)
+        if place.missing is not None:
+            wanted = place.name in catalogue.settings.engines
+            return Finding("✗" if wanted else "!", f"{place.name}: {place.missing}")
+        async with asyncio.timeout(place.settings.start_timeout + place.settings.step_timeout):
+            return await _here(place, place.spec, catalogue, launcher)
+    except TimeoutError:
+        return Finding("✗", f"{place.name}: does not come to an end; see engines.{place.name}.step_timeout")
+    except VoiceError as error:
+        return Finding("✗", f"{place.name}: {error.text}")
+
+
+async def _elsewhere(place: Place) -> Finding:
+    assert place.settings.uri is not None, "an engine that is not in the table has an address"
+    started = monotonic()
+    try:
+        info = await ask(place.settings.uri)
+    except VoiceError as error:
+        reason = error.__cause__ or error.text
+        return Finding("✗", f"{place.name}: does not answer at {place.settings.uri} ({reason}). Is it running?")
+    offers = [f"{len(program.voices)} voices of {program.name}" for program in info.tts]
+    offers += [f"hears with {program.name}" for program in info.asr]
+    took = f"answers at {place.settings.uri} in {milliseconds(monotonic() - started)}"
+    if not offers:
+        return Finding("✗", f"{place.name}: {took}, and offers neither voices nor models")
+    return Finding("✓", f"{place.name}: {took}: {', '.join(offers)}")
+
+
+async def _here(place: Place, spec: EngineSpec, catalogue: Catalogue, launcher: ProcessLauncher) -> Finding:
+    own = environment(catalogue.settings.data_dir, spec.name)
+    where = f", environment {own}" if (own / "bin" / "python").exists() else ""
+    voices = [voice for voice, _ in catalogue.offered if voice.engine == place.name]
+    voices = voices or [voice for voice in catalogue.voices if voice.engine == place.name]
+    if spec.task == "tts" and not voices:
+        return Finding(
+            "!",
+            f"{place.name}: is installed, but offers no voice: engines.{place.name}.languages leaves none{where}",
+        )
+    started = monotonic()
+    async with _started(place, spec, launcher) as uri:
+        loaded = monotonic()
+        if spec.task == "tts":
+            did = await _speak(voices[0], uri, place.settings.step_timeout)
+        else:
+            did = await _hear(spec, uri, place.settings.step_timeout)
+        ended = monotonic()
+    if did is None:
+        return Finding("✗", f"{place.name}: loads, and says nothing. Run: {spec.install}")
+    took = f"loads in {milliseconds(loaded - started)}, {did} in {milliseconds(ended - loaded)}"
+    return Finding("✓", f"{place.name}: {took}{where}")
+
+
+async def _speak(voice: Voice, uri: str, step_timeout: float) -> str | None:
+    """Have a word spoken; None: no sound came."""
+    language = voice.languages[0]
+    segment = Segment(_WORDS.get(language.partition("-")[0], "1, 2, 3."), voice.voice, language)
+    async with client.synthesize(uri, segment, step_timeout) as audio, aclosing(audio):
+        seconds = sum([chunk.seconds async for chunk in audio])
+    return f"speaks {seconds:.1f} s with {voice.name}" if seconds else None
+
+
+async def _hear(spec: EngineSpec, uri: str, step_timeout: float) -> str:
+    """Have a second of silence heard; an engine that makes words of it is not broken, but worth knowing."""
+    language = "en" if "en" in spec.languages else next(iter(spec.languages), None)
+    silence = bytes(HEARD.byte_rate)
+    async with client.transcribe(uri, silence, step_timeout, language=language) as heard, aclosing(heard):
+        said = "".join([piece.text async for piece in heard]).strip()
+    return "hears a second of silence" + (f" as '{said}'" if said else "")
+
+
+@asynccontextmanager
+async def _started(place: Place, spec: EngineSpec, launcher: ProcessLauncher) -> AsyncIterator[str]:
+    worker = await launcher.start(spec, place.options, place.settings.start_timeout)
+    try:
+        yield worker.uri
+    finally:
+        await worker.stop()
+
+
+def languages(catalogue: Catalogue) -> Iterator[Finding]:
+    settings = catalogue.settings
+    able = False
+    for language in settings.languages:
+        voice = catalogue.speaking(language)
+        heard = [model for model in catalogue.models if any(matches(known, language) for known in model.languages)]
+        ready = [model.name for model in heard if model.missing is None]
+        able = able or voice is not None or bool(ready)
+        speaks = f"speaks with {voice.name}" if voice else f"no voice yet{_would(catalogue, 'tts')}"
+        hears = f"heard by {', '.join(ready)}" if ready else f"nothing hears it yet{_would(catalogue, 'asr', language)}"
+        yield Finding("✓" if voice and ready else "!", f"{language}: {speaks}; {hears}")
+    if not able:
+        yield Finding("✗", "nothing speaks or hears any of your languages yet. Run: ./run.sh engines install espeak")
+    for key, name in [("voice", settings.voice), *((f"voices.{code}", name) for code, name in settings.voices.items())]:
+        try:
+            if name is not None and catalogue.voices:
+                catalogue.voice(VoiceChoice(name))
+        except UnknownVoice as error:
+            yield Finding("✗", f"{key}: {error.text}")
+
+
+def _would(catalogue: Catalogue, task: Task, language: str | None = None) -> str:
+    """Point to the lines above that say what to run."""
+    places = [place for place in catalogue.places.values() if place.spec is not None and place.missing]
+    able = [
+        place.name
+        for place in places
+        if place.spec is not None
+        and place.spec.task == task
+        and (language is None or any(matches(known, language) for known in place.spec.languages))
+    ]
+    return f" (see {', '.join(able)} above)" if able else ""
