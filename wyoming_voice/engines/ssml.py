@@ -62,8 +62,9 @@ def clean(text: str, say: Callable[[str], str]) -> tuple[str, str]:
     """Return SSML in a ``speak`` element, its text passed through ``say``, and that text alone.
 
     eSpeak 1.52 crashes on broken tags and on ``say-as``, looks unknown values up past its tables, and opens the files
-    that ``audio`` names: hence the short list of elements, and ``sub`` and ``say-as`` are done here. The text is parsed inside an
-    element, where no document type, and so no entity, can be declared. Raises BadRequest where it is no XML.
+    that ``audio`` names: hence the short list of elements, and ``sub`` and ``say-as`` are done here. The text is
+    parsed inside an element, where no document type, and so no entity, can be declared. Raises BadRequest where it is
+    no XML.
     """
     writer, parser = _Writer(say), expat.ParserCreate()
     document = f"<speak>{_DECLARATION.sub('', text)}</speak>".encode("utf-8", "ignore")
