@@ -15,7 +15,7 @@ from aiohttp import web
 from wyoming_voice.app import App
 from wyoming_voice.config import ConfigError, Settings
 
-from . import openai_model, openai_speech, openai_transcription, state, stt, tts
+from . import deepgram_speak, openai_model, openai_speech, openai_transcription, speak, state, stt, tts
 from .auth import Guard
 from .bridge import BRIDGE, REQUEST_ID, Bridge
 from .description import description_route
@@ -31,6 +31,8 @@ ROUTES: Final = (
     *openai_speech.ROUTES,
     *openai_transcription.ROUTES,
     *openai_model.ROUTES,
+    *speak.ROUTES,
+    *deepgram_speak.ROUTES,
 )
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _GUARD: Final = web.AppKey("guard", Guard)
