@@ -29,7 +29,7 @@ _DONT_EXIT: Final = 0x8000  # espeakINITIALIZE_DONT_EXIT: missing data is an err
 _UTF8, _SSML, _ENDPAUSE = 1, 0x10, 0x1000
 _RATE, _VOLUME, _PITCH = 1, 2, 3  # espeak_PARAMETER
 _BUFFER_MS: Final = 120
-"""Audio per callback: handing it over adds about a fifth to a sentence's 2.5 ms; with espeak's own 60 ms, two fifths."""
+"""Audio per callback: handing it over adds a fifth to a sentence's 2.5 ms; with espeak's own 60 ms, two fifths."""
 _LONGEST_WORD: Final = 60
 """Characters; longer ones are spoken in parts, since espeak 1.52 crashes on a Hindi word of 850."""
 
