@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
@@ -29,6 +29,9 @@ _LOGGER = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 15.0
 """How often the machine is looked at again: what is installed meanwhile is offered without a restart."""
+_SEEK_SECONDS: Final = 2.5
+"""How often a server elsewhere is asked that never answered: it may be starting, as Home Assistant may, which asks for
+what there is four times, 2 s apart."""
 _REMOTE_SECONDS: Final = 5.0
 
 
@@ -45,21 +48,32 @@ class Voices:
         """Look again for as long as the server runs: at servers elsewhere first, then at this machine."""
         while True:
             await self.look()
-            await asyncio.sleep(_LOOK_SECONDS)
+            for _ in range(round(_LOOK_SECONDS / _SEEK_SECONDS)):
+                await asyncio.sleep(_SEEK_SECONDS)
+                if await self._ask(place for place in self._elsewhere() if place.name not in self._remote):
+                    break
 
     async def look(self) -> None:
         """Look once."""
-        elsewhere = [place for place in self.catalogue.places.values() if place.settings.uri is not None]
-        await asyncio.gather(*(self._ask(place) for place in elsewhere))
+        await self._ask(self._elsewhere())
         self.catalogue = await asyncio.to_thread(survey, self._settings, dict(self._remote))
         self.info = describe(self.catalogue)
 
-    async def _ask(self, place: Place) -> None:
+    def _elsewhere(self) -> list[Place]:
+        return [place for place in self.catalogue.places.values() if place.settings.uri is not None]
+
+    async def _ask(self, places: Iterable[Place]) -> bool:
+        """Ask servers elsewhere what they can do; returns whether one answered."""
+        return any(await asyncio.gather(*map(self._ask_one, places)))
+
+    async def _ask_one(self, place: Place) -> bool:
         assert place.settings.uri is not None, "only servers elsewhere are asked"
         try:
             self._remote[place.name] = await client.describe(place.settings.uri, _REMOTE_SECONDS)
         except VoiceError as error:  # it keeps what it had: a request says what is wrong
             _LOGGER.debug("%s does not describe itself: %s", place.name, error.text)
+            return False
+        return True
 
 
 class App:
