@@ -56,8 +56,8 @@ class Bridge:
 
 BRIDGE: Final = web.AppKey("bridge", Bridge)
 REQUEST_ID: Final = web.RequestKey("request_id", str)
-STREAMING: Final = web.RequestKey("streaming", bool)
-"""Whether a reply has begun, so that no other can be sent."""
+STREAMING: Final = web.RequestKey("streaming", web.StreamResponse)
+"""The reply that has begun, so that no other can be sent."""
 
 
 def bridge_of(request: web.Request) -> Bridge:

@@ -98,17 +98,22 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return _http_problem(error)
     except VoiceError as error:
         failure = error
-    except (asyncio.CancelledError, ConnectionError):
+    except asyncio.CancelledError:
         raise  # the client has left
+    except ConnectionError:
+        return _broken_off(request)  # so it has, and aiohttp would log a mistake of ours
     except Exception:
         name = request.get(REQUEST_ID, "")
         _LOGGER.exception("%s %s %s ended by a mistake of the server", name, request.method, request.path)
         failure = Internal("The server made a mistake; its log says more.")
-    if request.get(STREAMING, False):
-        if request.transport is not None:
-            request.transport.abort()
-        raise ConnectionResetError(failure.text)
-    return response(failure)
+    return _broken_off(request) if STREAMING in request else response(failure)
+
+
+def _broken_off(request: web.Request) -> web.StreamResponse:
+    """Close the connection in the middle of a reply, which is how a client sees that it is not whole."""
+    if request.transport is not None:
+        request.transport.abort()
+    return request.get(STREAMING) or web.Response()
 
 
 def _http_problem(error: web.HTTPException) -> web.StreamResponse:

@@ -51,7 +51,7 @@ async def stream_speech(
             headers={"Content-Type": FORMATS[kind].mime, "X-Sample-Rate": str(sound.rate), **(headers or {})}
         )
         await reply.prepare(request)
-        request[STREAMING] = True
+        request[STREAMING] = reply
         async for encoded in file:
             await write(request, reply, encoded)
         await reply.write_eof()

@@ -37,7 +37,7 @@ async def event_stream(request: web.Request, headers: Mapping[str, str] | None =
         }
     )
     await reply.prepare(request)
-    request[STREAMING] = True
+    request[STREAMING] = reply
     stream = EventStream(request, reply)
     try:
         yield stream

@@ -124,7 +124,8 @@ async def output(request: web.Request) -> web.StreamResponse:
     path = await asyncio.to_thread(bridge_of(request).outputs.find, request.match_info["name"])
     if path is None:
         raise web.HTTPNotFound
-    return web.FileResponse(path, headers={"X-Content-Type-Options": "nosniff"})
+    kind = "audio/ogg" if path.suffix == ".ogg" else "text/plain; charset=utf-8"
+    return web.FileResponse(path, headers={"Content-Type": kind, "X-Content-Type-Options": "nosniff"})
 
 
 async def _processed(bridge: Bridge, text: str) -> str:
