@@ -70,7 +70,7 @@ class Limits(_Section):
     text: Characters = Field(default=100000, description="Characters to speak in one request")
     audio: Seconds = Field(default=1800.0, description="Seconds of audio to transcribe in one request")
     connections: Count = Field(default=512, description="Connections at once")
-    connections_per_address: Count = Field(default=64, description="Connections at once from one address")
+    connections_per_address: Count = Field(default=256, description="Connections at once from one address")
     idle: Seconds = Field(default=600.0, description="Seconds that a connection may stay open without a request")
     event: Seconds = Field(default=30.0, description="Seconds that a client may take to send one event whole")
     input: Seconds = Field(default=120.0, description="Seconds that a request waits for the client's next event")

@@ -35,7 +35,7 @@ class Server:
         limits: PeerLimits,
         *,
         connections: int = 512,
-        connections_per_address: int = 64,
+        connections_per_address: int = 256,
     ) -> None:
         self._where = parse_uri(uri)
         self._session = session
@@ -46,6 +46,7 @@ class Server:
         """Those there are."""
         self._addresses: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
+        self._draining = False
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -86,6 +87,7 @@ class Server:
     async def drain(self, seconds: float) -> None:
         """Accept nothing new, close idle peers, and give the others' requests so many seconds to end."""
         self.stop_accepting()
+        self._draining = True
         for connection in list(self.connections):
             connection.drain()
         try:
@@ -112,6 +114,8 @@ class Server:
                     " (limits.connections_per_address)."
                 )
             )
+        elif self._draining:  # it was on its way when we stopped to accept
+            connection.drain()
 
     def _remove(self, connection: Connection) -> None:
         self.connections.discard(connection)
