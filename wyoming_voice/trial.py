@@ -58,10 +58,8 @@ async def _here(place: Place, spec: EngineSpec, catalogue: Catalogue, launcher: 
     voices = [voice for voice, _ in catalogue.offered if voice.engine == place.name]
     voices = voices or [voice for voice in catalogue.voices if voice.engine == place.name]
     if spec.task == "tts" and not voices:
-        return Finding(
-            "!",
-            f"{place.name}: is installed, but offers no voice: engines.{place.name}.languages leaves none{where}",
-        )
+        reason = f"none was found, or engines.{place.name}.languages leaves none"
+        return Finding("!", f"{place.name}: is installed, but offers no voice: {reason}{where}")
     started = monotonic()
     async with _started(place, spec, launcher) as uri:
         loaded = monotonic()
