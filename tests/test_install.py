@@ -123,7 +123,7 @@ async def test_a_running_server_offers_what_is_installed_meanwhile(installed: Pa
         made.symlink_to(own, target_is_directory=True)
         _put_in_place(made, place)
         async with asyncio.timeout(60):
-            while not await offered(server.client()):  # noqa: ASYNC110 - the server looks every 15 s and tells nobody
+            while not await offered(server.client()):
                 await asyncio.sleep(0.5)
         assert "espeak-ru" in await offered(server.client())
         async with server.client() as peer:
