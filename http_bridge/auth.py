@@ -11,7 +11,9 @@ from aiohttp import hdrs, web
 
 from wyoming_voice.errors import Unauthorized
 
-_OPEN: Final = frozenset({"/health", "/ready", "/v1/audio/voices", "/v1/readyz"})  # no secrets, asked without a token
+_OPEN: Final = frozenset({"/health", "/ready", "/v1/audio/voices", "/v1/readyz", "/", "/docs", "/openapi.json"})
+"""No secrets, and asked without a token: a browser sends none when it opens a page."""
+_OPEN_FOLDERS: Final = ("/web/", "/docs/")
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -38,7 +40,7 @@ class Guard:
         if self.ingress and request.remote == INGRESS:
             return
         _check_origin(request, self)
-        public = request.path in _OPEN or request.path == "/" or request.path.startswith("/web/")
+        public = request.path in _OPEN or request.path.startswith(_OPEN_FOLDERS)
         if public or (self.anybody and not self.tokens):
             return
         if not _known(_presented(request), [token.encode() for token in self.tokens]):

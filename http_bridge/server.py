@@ -15,7 +15,7 @@ from aiohttp import web
 from wyoming_voice.app import App
 from wyoming_voice.config import ConfigError, Settings
 
-from . import deepgram_speak, openai_model, openai_speech, openai_transcription, speak, state, stt, tts
+from . import deepgram_speak, openai_model, openai_speech, openai_transcription, page, speak, state, stt, tts
 from .auth import Guard
 from .bridge import BRIDGE, REQUEST_ID, Bridge
 from .description import description_route
@@ -25,6 +25,7 @@ from .problem import Handler, problems
 _LOGGER = logging.getLogger(__name__)
 
 ROUTES: Final = (
+    *page.ROUTES,
     *tts.ROUTES,
     *stt.ROUTES,
     *state.ROUTES,
