@@ -62,11 +62,12 @@ class Refusal:
 
 
 @asynccontextmanager
-async def open_door(folder: Path, **config: Any) -> AsyncIterator[Door]:
-    """Run a server with the fake engines and these settings."""
+async def open_door(folder: Path, *, fake: bool = True, **config: Any) -> AsyncIterator[Door]:
+    """Run a server with these settings, and with the fake engines or the real ones."""
+    settings = only_fakes(folder, **config) if fake else config
     timeout = aiohttp.ClientTimeout(total=DEADLINE)
     async with (
-        run_server(folder, only_fakes(folder, **config), http="127.0.0.1:0") as server,
+        run_server(folder, settings, fake=fake, http="127.0.0.1:0") as server,
         aiohttp.ClientSession(timeout=timeout) as client,
     ):
         yield Door(server, client)
@@ -102,9 +103,9 @@ def recording(
 
 def form(file: bytes | None, **fields: str) -> aiohttp.FormData:
     """Make an upload."""
-    data = aiohttp.FormData()
+    data = aiohttp.FormData(default_to_multipart=True)
     if file is not None:
-        data.add_field("file", file, filename="recording", content_type="application/octet-stream")
+        data.add_field("file", io.BytesIO(file), filename="recording", content_type="application/octet-stream")
     for name, value in fields.items():
         data.add_field(name, value)
     return data
