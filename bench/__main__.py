@@ -7,11 +7,23 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Final
 
+from .accuracy import accuracy
+from .clients import clients, limit
+from .describing import connections, describing
 from .latency import latency
+from .listening import listening
+from .outside import outside
 from .report import Table, machine, progress
+from .start import start
 
-TABLES: Final[dict[str, Callable[[], Awaitable[Table]]]] = {
-    "latency": latency,
+TABLES: Final[dict[str, tuple[Callable[[], Awaitable[Table]], ...]]] = {
+    "latency": (latency,),
+    "describe": (describing, connections),
+    "clients": (clients, limit),
+    "listening": (listening,),
+    "accuracy": (accuracy,),
+    "outside": (outside,),
+    "start": (start,),
 }
 
 
@@ -19,7 +31,8 @@ async def _measure(names: list[str]) -> None:
     for name in names:
         progress(f"{name} …")
         started = monotonic()
-        print(f"{await TABLES[name]()}\n", flush=True)
+        for measure in TABLES[name]:
+            print(f"{await measure()}\n", flush=True)
         progress(f"{name}: {monotonic() - started:.0f} s")
 
 

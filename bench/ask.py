@@ -11,7 +11,7 @@ from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 from wyoming.error import Error
-from wyoming.event import Event
+from wyoming.event import Event, Eventable
 from wyoming.info import Describe, Info
 from wyoming.tts import Synthesize, SynthesizeVoice
 
@@ -54,9 +54,14 @@ async def connect(port: int) -> AsyncIterator[AsyncTcpClient]:
 
 async def describe(client: AsyncTcpClient) -> float:
     """Return the seconds from ``describe`` to ``info``."""
+    return await ask(client, Describe().event(), Info)
+
+
+async def ask(client: AsyncTcpClient, question: Event, answer: type[Eventable]) -> float:
+    """Return the seconds from a question to its answer."""
     started = perf_counter()
-    await client.write_event(Describe().event())
-    assert Info.is_type((await _read(client)).type), "the answer to describe is info"
+    await client.write_event(question)
+    assert answer.is_type((await _read(client)).type), f"the answer is {answer.__name__}"
     return perf_counter() - started
 
 

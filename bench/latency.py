@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Final
 
+from wyoming_voice.voices import Voice
+
 from .ask import Spoken, speak
 from .direct import Direct, direct
-from .report import Table, median, ms, progress, quantile
+from .report import Table, median, met, ms, progress, quantile
 from .server import Running, serve, voices
 from .text import LONG, SHORT
-from wyoming_voice.voices import Voice
 
 _RUNS: Final = 60
 _LANGUAGE: Final = "ru"
@@ -28,11 +29,9 @@ async def latency() -> Table:
         "Latency of speech, one client, milliseconds",
         ("voice", "sentence", "to", "engine p50", "p95", "server p50", "p95", "more", "goal", ""),
         rows,
-        (
-            "engine: called in a loop in a process of its own. server: from before connecting, TCP, child process, "
-            "`wyoming` client, the client's own work included. more: median of the differences of neighbouring runs. "
-            "goal: at most 5 ms and 10 % more.",
-        ),
+        "engine: called in a loop in a process of its own. server: from before connecting, TCP, child process, "
+        "`wyoming` client, the client's own work included. more: median of the differences of neighbouring runs. "
+        "goal: at most 5 ms and 10 % more.",
     )
 
 
@@ -55,4 +54,4 @@ def _compare(pairs: list[tuple[float, float]]) -> tuple[str, ...]:
     more = median([away - here for here, away in pairs])
     goal = _MORE[0] + _MORE[1] * median(near)
     quantiles = (median(near), quantile(near, 0.95), median(far), quantile(far, 0.95), more, goal)
-    return (*map(ms, quantiles), "met" if more <= goal else "missed")
+    return (*map(ms, quantiles), met(more <= goal))

@@ -51,7 +51,9 @@ def recordings() -> tuple[Recording, ...]:
             for entry in json.loads(manifest.read_text("utf-8"))
         )
     spec = find_spec("moonshine_voice")
-    samples = [Path(place) / "assets" / "beckett.wav" for place in spec.submodule_search_locations or ()] if spec else []
+    samples = (
+        [Path(place) / "assets" / "beckett.wav" for place in spec.submodule_search_locations or ()] if spec else []
+    )
     return tuple(Recording(path.name, "en", "", False, _pcm(path)) for path in samples if path.is_file())
 
 

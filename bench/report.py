@@ -12,12 +12,13 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table and what has to be known to read it."""
+    """One table."""
 
     title: str
     head: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
-    notes: tuple[str, ...] = ()
+    note: str = ""
+    """What has to be known to read it; paragraphs."""
 
     def __str__(self) -> str:
         widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
@@ -26,7 +27,7 @@ class Table:
             for row in (self.head, *self.rows)
         ]
         lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-        return "\n".join([f"### {self.title}", "", *lines, *(f"\n{note}" for note in self.notes)])
+        return "\n".join([f"### {self.title}", "", *lines, *([f"\n{self.note}"] if self.note else [])])
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -49,6 +50,10 @@ def mib(count: float) -> str:
     return f"{count / 2**20:.0f}" if count >= 100 * 2**20 else f"{count / 2**20:.1f}"
 
 
+def met(goal: bool) -> str:
+    return "met" if goal else "missed"
+
+
 def progress(text: str) -> None:
     """Say on standard error what is being measured."""
     print(f"  {text}", file=sys.stderr, flush=True)
@@ -63,6 +68,7 @@ def machine() -> str:
         name = models[0].partition(":")[2].strip() if models else name
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     return (
-        f"{name}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}, "
+        f"{name}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}, "
         f"wyoming {version('wyoming')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load average {load}"
     )

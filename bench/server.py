@@ -49,9 +49,15 @@ class Running:
 
     def memory(self) -> Memory:
         """Look once."""
-        return Memory(
-            self.process.memory_info().rss, sum(child.memory_info().rss for child in self.process.children())
-        )
+        return Memory(self.process.memory_info().rss, sum(child.memory_info().rss for child in self.process.children()))
+
+    async def settled(self) -> int:
+        """Wait until the server's memory has not grown for a second, after what it does at its start; return it."""
+        before = -1
+        while (now := self.memory().server) > before:
+            before = now
+            await asyncio.sleep(1.0)
+        return now
 
     @asynccontextmanager
     async def peak(self) -> AsyncIterator[Memory]:
