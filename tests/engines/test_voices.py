@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_voice.engines import voices
+from wyoming_voice.engines import espeak_files, voices
 from wyoming_voice.engines.protocol import Options
 from wyoming_voice.engines.voices import EngineVoice
 
@@ -83,12 +83,12 @@ def test_piper_says_where_voices_belong(tmp_path: Path) -> None:
     assert "no folder is set" in str(voices.piper_missing({}))
 
 
-espeak_is_installed = pytest.mark.skipif(voices.espeak_folder() is None, reason="eSpeak NG is not installed")
+espeak_is_installed = pytest.mark.skipif(espeak_files.espeak_folder() is None, reason="eSpeak NG is not installed")
 
 
 @espeak_is_installed
 def test_espeak_offers_a_voice_for_each_language_russian_and_english_first() -> None:
-    found = voices.espeak({})
+    found = espeak_files.espeak({})
     assert [voice.name for voice in found[:3]] == ["espeak-ru", "espeak-en-us", "espeak-en-gb"]
     assert found[0].description == "eSpeak NG · Russian"
     named = {voice.voice: voice for voice in found}
@@ -115,22 +115,22 @@ def test_espeak_offers_a_voice_for_each_language_russian_and_english_first() -> 
     ],
 )
 def test_the_plain_language_comes_before_its_regions(language: str, first: str) -> None:
-    assert next(voice.voice for voice in voices.espeak({}) if language in voice.languages) == first
+    assert next(voice.voice for voice in espeak_files.espeak({}) if language in voice.languages) == first
 
 
 @espeak_is_installed
 def test_a_language_without_its_words_is_left_out() -> None:
-    assert not {"fo", "xex", "kaa"} & {voice.voice for voice in voices.espeak({})}
+    assert not {"fo", "xex", "kaa"} & {voice.voice for voice in espeak_files.espeak({})}
 
 
 def test_espeak_that_is_not_installed_has_no_voices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voices, "find_spec", lambda _name: None)
-    assert list(voices.espeak({})) == []
+    monkeypatch.setattr(espeak_files, "find_spec", lambda _name: None)
+    assert list(espeak_files.espeak({})) == []
 
 
-@pytest.mark.parametrize("find", [voices.rhvoice, voices.piper, voices.espeak])
+@pytest.mark.parametrize("find", [voices.rhvoice, voices.piper, espeak_files.espeak])
 def test_voices_are_found_quickly(find: Callable[[Options], Sequence[EngineVoice]]) -> None:
-    voices.espeak_files.cache_clear()
+    espeak_files.espeak_files.cache_clear()
     times = []
     for _ in range(3):
         begun = time.perf_counter()
@@ -140,5 +140,16 @@ def test_voices_are_found_quickly(find: Callable[[Options], Sequence[EngineVoice
 
 
 def test_names_are_unique_over_all_engines(rhvoice_files: Options) -> None:
-    names = [voice.name for find in (voices.rhvoice, voices.espeak) for voice in find(rhvoice_files)]
+    names = [voice.name for find in (voices.rhvoice, espeak_files.espeak) for voice in find(rhvoice_files)]
     assert len(names) == len(set(names))
+
+
+def test_espeak_in_an_environment_of_its_own_is_looked_for_there(tmp_path: Path) -> None:
+    own = tmp_path / "engines" / "espeak"
+    (own / "bin").mkdir(parents=True)
+    (own / "bin" / "python").touch()
+    lang = own / "lib" / "python3.11" / "site-packages" / "espeakng_loader" / "espeak-ng-data" / "lang"
+    lang.mkdir(parents=True)
+    (lang / "ru").write_text("name Russian\nlanguage ru\n", encoding="utf-8")
+    (lang.parent / "ru_dict").touch()
+    assert [voice.name for voice in espeak_files.espeak({"data_dir": str(tmp_path)})] == ["espeak-ru"]

@@ -19,10 +19,10 @@ from wyoming.audio import AudioChunk
 from wyoming_voice.errors import Busy, EngineUnavailable, UnknownVoice
 
 from .callback import Play, stream
+from .espeak_files import EspeakFile, espeak_files, espeak_folder
 from .path import short
 from .protocol import Options, Segment
 from .ssml import clean
-from .voices import EspeakFile, espeak_files, espeak_folder
 
 _RETRIEVAL: Final = 2  # AUDIO_OUTPUT_SYNCHRONOUS: espeak_Synth returns when all is said
 _DONT_EXIT: Final = 0x8000  # espeakINITIALIZE_DONT_EXIT: missing data is an error, not the end of the process

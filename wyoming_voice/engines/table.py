@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
-from . import voices
+from . import espeak_files, voices
 from .protocol import Options
 from .voices import EngineVoice
 
@@ -102,7 +102,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         licence="GPL-3.0",
         install="./run.sh engines install espeak",
         modules=("espeakng_loader",),
-        voices=voices.espeak,
+        voices=espeak_files.espeak,
         ssml=True,
     ),
     EngineSpec(

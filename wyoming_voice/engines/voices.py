@@ -3,8 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +40,7 @@ class EngineVoice:
     version: str | None = None
 
 
-def _lines(path: Path, separator: str | None) -> Iterator[tuple[str, str]]:
+def lines(path: Path, separator: str | None) -> Iterator[tuple[str, str]]:
     """Yield the keys and values of a text file of settings; ``//`` begins a comment."""
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         parts = line.split("//")[0].strip().split(separator, 1)
@@ -103,7 +101,7 @@ def rhvoice(options: Options) -> Sequence[EngineVoice]:
 
 
 def _rhvoice_voice(path: Path) -> EngineVoice:
-    info = dict(_lines(path, "="))
+    info = dict(lines(path, "="))
     stem, name, language = path.parent.name, info.get("name", path.parent.name), info.get("language", "")
     code, native = _RHVOICE_LANGUAGES.get(language, (language.lower(), language))
     codes = (_RHVOICE_REGIONS.get(stem, code), code, code.split("-")[0])
@@ -185,89 +183,6 @@ def piper_missing(options: Options) -> str | None:
         f"Piper has no voice {where}. Put a NAME.onnx and its NAME.onnx.json there "
         f"(https://huggingface.co/rhasspy/piper-voices), or name another folder in engines: piper: options: folder:"
     )
-
-
-# eSpeak NG
-
-_ESPEAK_FIRST: Final = ("ru", "en-us", "en-gb", "cmn")
-_ESPEAK_UNSAID: Final = 10
-"""The priority of a language that its file does not claim (``ca-va``: ``ca``); espeak's own are 1 … 10, 5 if unsaid."""
-_ESPEAK_SPEAKERS: Final = (*(f"f{n}" for n in range(1, 6)), *(f"m{n}" for n in range(1, 9)), "whisper", "whisperf")
-"""The variants worth a list; the engine takes each one in its folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class EspeakFile:
-    """A language file of espeak."""
-
-    voice: str
-    """Our name of it: its language, or its file's name where another file has that language."""
-    path: str
-    """Relative to ``lang``: what the library loads it by."""
-    title: str
-    languages: tuple[str, ...]
-    priority: int
-
-
-def espeak_folder() -> Path | None:
-    """Where ``espeakng_loader`` keeps the library and ``espeak-ng-data``; None when it is not installed."""
-    spec = find_spec("espeakng_loader")
-    places = spec.submodule_search_locations if spec else None
-    return Path(places[0]) if places else None
-
-
-@cache
-def espeak_files(folder: Path) -> dict[str, EspeakFile]:
-    """Every language that espeak speaks, by the name of its voice, the preferred first; read once, in 10 ms."""
-    root = folder / "espeak-ng-data" / "lang"
-    files: dict[str, EspeakFile] = {}
-    # A plain language before its variants: `cmn` keeps its name, `cmn-Latn-pinyin` is called after its file.
-    for path in sorted((path for path in root.rglob("*") if path.is_file()), key=lambda path: (len(path.name), path)):
-        if (file := _espeak_file(path, root)) is not None:
-            taken = file.voice in files
-            files.setdefault(path.name.lower() if taken else file.voice, file)
-    named = (EspeakFile(voice, f.path, f.title, f.languages, f.priority) for voice, f in files.items())
-    first = {name: place for place, name in enumerate(_ESPEAK_FIRST)}
-    order = sorted(named, key=lambda file: (first.get(file.voice, len(first)), file.priority, file.title))
-    return {file.voice: file for file in order}
-
-
-def _espeak_file(path: Path, root: Path) -> EspeakFile | None:
-    title, dictionary, priorities = path.name, "", dict[str, int]()
-    for key, value in _lines(path, None):
-        if key == "name":
-            title = value
-        elif key == "dictionary":
-            dictionary = value
-        elif key == "language":
-            code, *number = value.split()
-            priorities[code.lower()] = int(number[0]) if number else 5
-    if not priorities:
-        return None
-    voice = next(iter(priorities))
-    base = voice.split("-")[0]
-    if not (root.parent / f"{dictionary or base}_dict").is_file():
-        return None  # a language without its words (Faroese, Karakalpak): espeak loads it, and then crashes
-    priority = priorities.setdefault(base, _ESPEAK_UNSAID)
-    return EspeakFile(voice, path.relative_to(root).as_posix(), title, tuple(priorities), priority)
-
-
-def espeak(_options: Options) -> Sequence[EngineVoice]:
-    """Every language of eSpeak NG as a voice, Russian and English first; its variants are speakers."""
-    folder = espeak_folder()
-    return [
-        EngineVoice(
-            name=f"espeak-{file.voice}",
-            voice=file.voice,
-            languages=file.languages,
-            description=f"eSpeak NG · {file.title}",
-            author="The eSpeak NG project",
-            url="https://github.com/espeak-ng/espeak-ng",
-            licence="GPL-3.0",
-            speakers=_ESPEAK_SPEAKERS,
-        )
-        for file in (espeak_files(folder).values() if folder else ())
-    ]
 
 
 # faster-whisper
