@@ -1,6 +1,8 @@
 """What clients say, and what they make of the answer."""
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, suppress
 
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
@@ -17,6 +19,23 @@ _ENDS = {
 }
 WORD = 3200
 """Bytes of audio that the fake engine makes of a word: 0.1 s of 16 kHz."""
+
+
+@asynccontextmanager
+async def peer(
+    server: ServerProcess, sent: bytes = b"", *, reads: bool = True
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Open a bare connection and send this; without ``reads`` it takes next to nothing of what comes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=2**16 if reads else 1024)
+    try:
+        if not reads:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # a stream's transport can
+        writer.write(sent)
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 def say(text: str, voice: object = None, **more: object) -> Event:

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 from wyoming.event import Event
 
-from tests.e2e.dialogue import answer, ask, loud, record, say, stream, transcript, words
+from tests.e2e.dialogue import answer, ask, loud, peer, record, say, stream, transcript, words
 from tests.process import ServerProcess, log_line, log_lines, only_fakes, read_until, run_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -35,10 +35,8 @@ async def test_in_the_middle_of_the_audio(server: ServerProcess) -> None:
 
 
 async def test_by_a_reset(server: ServerProcess) -> None:
-    reader, writer = await server.connect()
-    writer.write(b'{"type": "synthesize", "data": {"text": "Endless reset"}}\n')
-    await reader.readexactly(100)
-    writer.transport.abort()  # with audio unread: not an orderly end
+    async with peer(server, b'{"type": "synthesize", "data": {"text": "Endless reset"}}\n', reads=False):
+        await log_line(server.log, "begin Endless reset")  # it leaves with audio unread: no orderly end
     await log_line(server.log, "closed Endless reset")
 
 
@@ -107,10 +105,8 @@ async def test_while_it_uploads_audio(server: ServerProcess) -> None:
 
 
 async def test_in_the_middle_of_an_event(server: ServerProcess) -> None:
-    _reader, writer = await server.connect()
-    writer.write(b'{"type": "audio-chunk", "payload_length": 1000}\nonly a part')
-    await writer.drain()
-    writer.close()
+    async with peer(server, b'{"type": "audio-chunk", "payload_length": 1000}\nonly a part') as (_reader, writer):
+        await writer.drain()
 
 
 async def test_while_it_is_listened_to(server: ServerProcess) -> None:

@@ -9,7 +9,7 @@ from wyoming.event import Event
 from wyoming.info import Describe, Info, SelectProgram
 from wyoming.ping import Ping, Pong
 
-from tests.e2e.dialogue import answer, ask, ask_on, kinds, loud, record, refused, say, stream, words
+from tests.e2e.dialogue import answer, ask, ask_on, kinds, loud, peer, record, refused, say, stream, words
 from tests.process import ServerProcess, log_line, only_fakes, read_until, run_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -103,18 +103,14 @@ async def test_engines_at_work_keep_nobody_from_the_info(server: ServerProcess) 
 
 async def test_the_old_style_of_one_line_is_understood(server: ServerProcess) -> None:
     for sent in (b'{"type":"describe"}\n', b'\n{"type": "describe", "data": null}\r\n'):
-        reader, writer = await server.connect()
-        writer.write(sent)
-        assert b'"type": "info"' in await reader.readline()
-        writer.close()
+        async with peer(server, sent) as (reader, _writer):
+            assert b'"type": "info"' in await reader.readline()
 
 
 async def test_a_health_check_need_not_even_end_its_line(server: ServerProcess) -> None:
-    reader, writer = await server.connect()
-    writer.write(b'{"type":"describe"}')
-    writer.write_eof()
-    assert b'"wyoming-voice"' in await reader.read()
-    writer.close()
+    async with peer(server, b'{"type":"describe"}') as (reader, writer):
+        writer.write_eof()
+        assert b'"wyoming-voice"' in await reader.read()
 
 
 async def test_the_program_there_is_can_be_selected(server: ServerProcess) -> None:

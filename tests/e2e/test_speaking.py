@@ -7,7 +7,7 @@ import pytest_asyncio
 from wyoming.audio import AudioStart
 from wyoming.event import Event
 
-from tests.e2e.dialogue import ask, ask_on, kinds, pcm, refused, say, words
+from tests.e2e.dialogue import ask, ask_on, kinds, pcm, peer, refused, say, words
 from tests.process import ServerProcess, log_line, log_lines, only_fakes, read_until, run_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -157,17 +157,16 @@ async def test_a_wrong_request_is_told_why_and_the_connection_ends(
 
 @pytest.mark.parametrize("sent", [b"hello\n", b"[]\n", b'{"type": 5}\n', b'{"type": "synthesize", "data": [1]}\n'])
 async def test_what_is_no_event_is_told_so_and_the_connection_ends(server: ServerProcess, sent: bytes) -> None:
-    reader, writer = await server.connect()
-    writer.write(sent)
-    assert b'"bad-request"' in await reader.read()
-    writer.close()
+    async with peer(server, sent) as (reader, _writer):
+        assert b'"bad-request"' in await reader.read()
 
 
 async def test_half_a_letter_is_spoken_around(server: ServerProcess) -> None:
-    reader, writer = await server.connect()
-    writer.write(b'{"type": "synthesize", "data": {"text": "Half \\ud83d a letter."}}\n')
-    assert b'"audio-start"' in await reader.readline()
-    writer.close()
+    async with peer(server, b'{"type": "synthesize", "data": {"text": "Half \\ud83d a letter."}}\n') as (
+        reader,
+        _writer,
+    ):
+        assert b'"audio-start"' in await reader.readline()
 
 
 async def test_an_error_of_the_engine_is_told_in_its_own_words(server: ServerProcess) -> None:

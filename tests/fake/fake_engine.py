@@ -5,6 +5,7 @@ ear does what the first word of its prompt says. ``options: {log: FILE}`` has a 
 closed early, or ended, and a second one of how it was asked; a gate is a file beside it, open once a test made it.
 """
 
+import ctypes
 import os
 import threading
 from collections.abc import Iterator
@@ -105,6 +106,8 @@ class FakeTts:
                 os._exit(3)
             case "hang":
                 threading.Event().wait()
+            case "freeze":  # in native code that keeps Python's lock: nothing of the process runs any more
+                ctypes.PyDLL(None).sleep(3600)
             case "refuse":
                 raise BadRequest("The fake engine does not say that.")
             case "mistake":
