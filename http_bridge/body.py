@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, TypeVar
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
@@ -21,6 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 _PIECE: Final = 256 * 1024
 _FIELD: Final = 64 * 1024  # bytes of a form field that is no file
 _MOST_FIELDS: Final = 64
+_DAMAGED: Final = "The body is damaged or not complete."
 _IN_MEMORY: Final = 1024 * 1024
 _MUCH: Final = 256 * 1024  # bytes of JSON that are parsed in a thread
 
@@ -92,6 +93,8 @@ async def read_upload(request: web.Request, name: str = "file") -> AsyncIterator
 @asynccontextmanager
 async def _reading(request: web.Request) -> AsyncIterator[Callable[[], None]]:
     """Read a body: what is wrong with it is the client's mistake. Call what is yielded whenever more of it came."""
+    if (packed := request.headers.get(hdrs.CONTENT_ENCODING, "identity")) != "identity":
+        raise BadRequest(f"Send the body as it is: Content-Encoding {packed} is not understood.")
     seconds = bridge_of(request).settings.limits.input
     loop = asyncio.get_running_loop()
     try:
@@ -99,8 +102,12 @@ async def _reading(request: web.Request) -> AsyncIterator[Callable[[], None]]:
             yield lambda: deadline.reschedule(loop.time() + seconds)
     except TimeoutError:
         raise Deadline(f"Nothing more of the request came for {seconds:g} s (limits.input).") from None
-    except (web.RequestPayloadError, HttpProcessingError, ValueError, RuntimeError, AssertionError, LookupError):
-        raise BadRequest("The body is damaged or not complete.") from None  # what aiohttp's readers make of such
+    except web.RequestPayloadError:
+        request.protocol.close()
+        request.content.feed_eof()  # or aiohttp reads on, and logs the client's mistake as its own
+        raise BadRequest(_DAMAGED) from None
+    except (HttpProcessingError, ValueError, RuntimeError, AssertionError, LookupError):
+        raise BadRequest(_DAMAGED) from None  # what aiohttp's reader makes of damaged forms
 
 
 async def _read_parts(

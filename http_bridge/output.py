@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
-_NAME: Final = re.compile(r"(speech|stt)_[0-9TZ-]+(_raw)?\.(ogg|txt)")
+_NAME: Final = re.compile(r"(speech|stt)_[0-9TZ-]{1,40}(_raw)?\.(ogg|txt)")
 _PART: Final = ".part"
 
 
