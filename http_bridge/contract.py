@@ -109,6 +109,7 @@ def contract_route(contract: SocketContract) -> Route:
     """Make the page of a WebSocket."""
 
     async def page(_request: web.Request) -> web.StreamResponse:
+        """Describe the messages in both directions, and the close codes."""
         return json_reply(contract)
 
     path = f"{contract.path}/protocol"

@@ -21,7 +21,7 @@ from .body import read_fields, read_json
 from .bridge import REQUEST_ID, STREAMING, bridge_of
 from .reply import write
 from .route import Route
-from .sound import speaking, stream_speech
+from .sound import AUDIO, speaking, stream_speech
 from .speaking import Dialect, Report, raw_frame, speak
 
 VERSION: Final = "2026-01-01.0"
@@ -200,5 +200,6 @@ ROUTES: Final = (
         request=DeepgramText,
         query=DeepgramSpeakQuery,
         media="audio/mpeg",
+        also=AUDIO,
     ),
 )

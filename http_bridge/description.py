@@ -15,6 +15,17 @@ from .route import Route
 
 _REF: Final = "#/components/schemas/{model}"
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
+_GROUPS: Final = {
+    "/tts": "Speak",
+    "/outputs": "Speak",
+    "/stt": "Listen",
+    "/v1/audio": "OpenAI",
+    "/v1/models": "OpenAI",
+    "/v1/": "Deepgram",
+}
+_OTHERS: Final = "Server"
+_PAGE: Final = "Web page"
+_SWITCHED: Final = {"101": {"description": "A WebSocket from here on; OpenAPI has no words for what it says"}}
 _PROBLEMS: Final = {
     400: "The request makes no sense as it stands",
     401: "A token is missing or wrong",
@@ -48,18 +59,18 @@ class ProblemReply(BaseModel):
 def describe(routes: Iterable[Route]) -> dict[str, Any]:
     """Build the OpenAPI 3.1 document of these routes."""
     routes = list(routes)
-    models = {model for route in routes for model in (route.request, route.form, route.query, route.reply) if model}
+    models = {model for route in routes for model in (route.request, route.form, route.reply, route.unready) if model}
     chosen = sorted(models | {ProblemReply}, key=lambda model: model.__name__)
     references, schemas = models_json_schema([(model, "validation") for model in chosen], ref_template=_REF)
     named = {model: references[model, "validation"] for model in chosen}
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        if not route.websocket:
-            paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, named)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, named)
     return {
         "openapi": "3.1.0",
         "info": {"title": "wyoming-voice", "version": __version__, "description": _introduction(routes)},
         "servers": [{"url": "."}],
+        "tags": [{"name": name} for name in dict.fromkeys([*_GROUPS.values(), _OTHERS, _PAGE])],
         "paths": paths,
         "components": {
             "schemas": schemas["$defs"],
@@ -69,27 +80,44 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
     }
 
 
+def _group(route: Route) -> str:
+    if route.path == "/" or route.path.startswith(("/web", "/docs", "/openapi")):
+        return _PAGE
+    return next((name for start, name in _GROUPS.items() if route.path.startswith(start)), _OTHERS)
+
+
 def _introduction(routes: Iterable[Route]) -> str:
     sockets = "\n".join(f"* `{route.path}`: {route.summary}" for route in routes if route.websocket)
     return f"Speech to text and text to speech on your own machine.\n\nWebSockets:\n\n{sockets}" if sockets else ""
 
 
 def _operation(route: Route, named: Mapping[type[BaseModel], Any]) -> dict[str, Any]:
-    content = {"application/json": {"schema": named[route.reply]}} if route.reply else {route.media: {}}
+    content: dict[str, Any] = {essence(media): {} for media in (route.media, *route.also)}
+    if route.reply:
+        content["application/json"] = {"schema": named[route.reply]}
     problems = {"content": {"application/json": {"schema": named[ProblemReply]}}}
     described: dict[str, Any] = {
+        "tags": [_group(route)],
         "summary": route.summary,
         "description": (route.handler.__doc__ or "").strip(),
         "operationId": f"{route.method.lower()}_{re.sub(r'[^a-z0-9]+', '_', route.path.lower()).strip('_')}",
         "parameters": [*_path_parameters(route), *_query_parameters(route)],
         "responses": {
-            "200": {"description": "It worked", "content": content},
+            **(_SWITCHED if route.websocket else {"200": {"description": "It worked", "content": content}}),
             **{str(status): {"description": text, **problems} for status, text in _PROBLEMS.items()},
         },
     }
+    if route.unready:
+        either = {"anyOf": [named[route.unready], named[ProblemReply]]}
+        described["responses"]["503"]["content"] = {"application/json": {"schema": either}}
     if body := _body(route, named):
         described["requestBody"] = {"required": True, "content": body}
     return described
+
+
+def essence(media: str) -> str:
+    """Return a media type without its parameters."""
+    return media.partition(";")[0]
 
 
 def _path_parameters(route: Route) -> Iterable[dict[str, Any]]:
@@ -119,11 +147,12 @@ def _body(route: Route, named: Mapping[type[BaseModel], Any]) -> dict[str, Any]:
 
 
 def description_route(routes: Iterable[Route]) -> Route:
-    """Build the route that serves the document."""
-    document = describe(routes)
+    """Build the route that serves the document, which describes that one too."""
 
     async def openapi(_request: web.Request) -> web.StreamResponse:
         """Describe the API."""
         return json_reply(document)
 
-    return Route("GET", "/openapi.json", openapi, "The description of this API")
+    route = Route("GET", "/openapi.json", openapi, "The description of this API")
+    document = describe((*routes, route))
+    return route

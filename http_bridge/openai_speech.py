@@ -16,7 +16,7 @@ from .bridge import bridge_of
 from .openai_model import check_speaks, engine_of
 from .reply import json_reply
 from .route import Route
-from .sound import speaking, stream_speech
+from .sound import AUDIO, speaking, stream_speech
 from .sse import event_stream
 
 OPENAI_VOICES: Final = frozenset(
@@ -127,6 +127,14 @@ def _voice(catalogue: Catalogue, engine: str | None, voice: str | None, text: st
 
 
 ROUTES: Final = (
-    Route("POST", "/v1/audio/speech", speech, "OpenAI: speak a text", request=OpenaiSpeech, media="audio/mpeg"),
+    Route(
+        "POST",
+        "/v1/audio/speech",
+        speech,
+        "OpenAI: speak a text",
+        request=OpenaiSpeech,
+        media="audio/mpeg",
+        also=(*AUDIO, "text/event-stream"),
+    ),
     Route("GET", "/v1/audio/voices", voices, "OpenAI: the voices", reply=OpenaiVoices),
 )

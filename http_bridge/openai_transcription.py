@@ -152,6 +152,7 @@ ROUTES: Final = (
         "OpenAI: transcribe a recording",
         form=OpenaiTranscription,
         reply=OpenaiTranscript,
+        also=("text/plain", "application/x-subrip", "text/vtt", "text/event-stream"),
     ),
     Route("POST", "/v1/audio/translations", translations, "OpenAI: not here; says what is", reply=OpenaiTranscript),
 )

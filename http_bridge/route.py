@@ -24,6 +24,10 @@ class Route:
     """The JSON reply; None: ``media``."""
     media: str = "application/json"
     """The reply's media type."""
+    also: tuple[str, ...] = ()
+    """Other media types that a request may choose."""
+    unready: type[BaseModel] | None = None
+    """The JSON reply with status 503, where that is no error."""
     body: str | None = None
     """The media type of a body that is neither JSON nor a form."""
     websocket: bool = False

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from wyoming_voice.app import App
 from wyoming_voice.config import ConfigError, Settings
@@ -50,7 +51,13 @@ async def open_bridge(app: App) -> AsyncIterator["BridgeServer | None"]:
     check_exposed(settings, host)
     bridge = Bridge(app, outputs_of(settings))
     runner = web.AppRunner(
-        build(bridge), handler_cancellation=True, access_log=None, shutdown_timeout=0.5, handle_signals=False
+        build(bridge),
+        handler_cancellation=True,
+        auto_decompress=False,  # a body means what its length says
+        access_log=None,
+        logger=_connection_log(),
+        shutdown_timeout=0.5,
+        handle_signals=False,
     )
     await runner.setup()
     try:
@@ -95,6 +102,17 @@ def build(bridge: Bridge) -> web.Application:
     for route in (*ROUTES, description_route(ROUTES)):
         application.router.add_route(route.method, route.path, route.handler)
     return application
+
+
+def _connection_log() -> logging.Logger:
+    """Return where aiohttp logs what happens to connections; nonsense that it has refused is no news."""
+    log = logging.getLogger(f"{__name__}.connection")
+    log.addFilter(_is_news)
+    return log
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
 
 
 @web.middleware

@@ -16,6 +16,8 @@ from wyoming_voice.speech import Utterance
 from .bridge import STREAMING, bridge_of
 from .reply import write
 
+AUDIO: Final = tuple(form.mime for form in FORMATS.values())
+"""The media types of audio."""
 SILENT: Final = PcmFormat(22_050, 2, 1)
 """What an utterance without audio says it would have been."""
 _CHEAP: Final = frozenset({"wav", "pcm"})  # encoded in no time; the others in a thread

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from contextlib import suppress
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from aiohttp import web
 from prometheus_client import generate_latest
@@ -37,7 +37,7 @@ class VoicesReply(BaseModel):
     """The voices of the user's languages, the best first."""
 
     voices: list[VoiceReply]
-    default: str | None = Field(description="The voice for text that says nothing about its language")
+    default: str | None = Field(default=None, description="The voice for text that says nothing about its language")
 
 
 class EngineReply(BaseModel):
@@ -88,14 +88,27 @@ class ReadyReply(BaseModel):
     waiting_for: list[str] = Field(default=[], description="Engines that are not loaded yet")
 
 
+class HealthReply(BaseModel):
+    """That the server is alive."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class UnloadReply(BaseModel):
+    """What is being unloaded."""
+
+    unloaded: str
+
+
 class CapabilitiesReply(BaseModel):
     """Every limit, format and engine, in one place."""
 
     version: str
     languages: list[str]
     formats: dict[str, str] = Field(description="Names for `format`, and their media types")
-    speed: tuple[float, float]
-    pitch: tuple[float, float]
+    speed: Annotated[list[float], Field(min_length=2, max_length=2, description="The least and the most")]
+    pitch: Annotated[list[float], Field(min_length=2, max_length=2, description="The least and the most")]
     limits: dict[str, float]
     speaks: list[str]
     hears: list[str]
@@ -130,7 +143,7 @@ async def unload(request: web.Request) -> web.StreamResponse:
     if name not in bridge.app.pool.states():
         raise UnknownEngine(f"There is no engine '{name}'; /engines lists them.")
     bridge.app.pool.unload(name)
-    return json_reply({"unloaded": name})
+    return json_reply(UnloadReply(unloaded=name))
 
 
 async def requests(request: web.Request) -> web.StreamResponse:
@@ -154,7 +167,7 @@ async def requests(request: web.Request) -> web.StreamResponse:
 
 async def health(_request: web.Request) -> web.StreamResponse:
     """Say that the server is alive."""
-    return json_reply({"status": "ok", "version": __version__})
+    return json_reply(HealthReply(version=__version__))
 
 
 async def ready(request: web.Request) -> web.StreamResponse:
@@ -184,8 +197,8 @@ async def capabilities(request: web.Request) -> web.StreamResponse:
             version=__version__,
             languages=[canonical(language) for language in bridge.settings.languages],
             formats={name: form.mime for name, form in FORMATS.items()},
-            speed=SPEED,
-            pitch=PITCH,
+            speed=list(SPEED),
+            pitch=list(PITCH),
             limits={name: float(value) for name, value in bridge.settings.limits.model_dump().items()},
             speaks=sorted({canonical(known) for _, kept in catalogue.offered for known in kept}),
             hears=sorted(map(canonical, heard)),
@@ -261,10 +274,10 @@ def _state(place: Place, state: EngineState) -> Literal["unavailable", "cold", "
 ROUTES: Final = (
     Route("GET", "/voices", voices, "List the voices", reply=VoicesReply),
     Route("GET", "/engines", engines, "List the engines and what they are doing", reply=EnginesReply),
-    Route("POST", "/engines/{name}/unload", unload, "Unload an engine"),
+    Route("POST", "/engines/{name}/unload", unload, "Unload an engine", reply=UnloadReply),
     Route("GET", "/requests", requests, "List the last requests", reply=RequestsReply),
-    Route("GET", "/health", health, "Is the server alive?"),
-    Route("GET", "/ready", ready, "Are the default engines loaded?", reply=ReadyReply),
+    Route("GET", "/health", health, "Is the server alive?", reply=HealthReply),
+    Route("GET", "/ready", ready, "Are the default engines loaded?", reply=ReadyReply, unready=ReadyReply),
     Route("GET", "/capabilities", capabilities, "Every limit, format and engine", reply=CapabilitiesReply),
     Route("GET", "/metrics", metrics, "The instruments, for Prometheus", media="text/plain"),
 )

@@ -54,7 +54,7 @@ class TranscriptReply(BaseModel):
 
     raw_text: str = Field(description="As it was recognised")
     text: str = Field(description="After post-processing")
-    language: str | None
+    language: str | None = Field(default=None, description="What was spoken, if that is known")
     duration: float = Field(description="Seconds of the recording")
     segments: list[SpokenSegment]
     raw_path: str | None = Field(default=None, description="The file of raw_text, when saving is on (outputs.save_stt)")

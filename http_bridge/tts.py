@@ -20,7 +20,7 @@ from .bridge import Bridge, bridge_of
 from .output import stamp
 from .reply import json_reply
 from .route import Route
-from .sound import AudioEncoder, choose_format, sound_of, stream_speech
+from .sound import AUDIO, AudioEncoder, choose_format, sound_of, stream_speech
 
 
 class Reference(BaseModel):
@@ -150,6 +150,14 @@ def _distribution() -> str:
 
 ROUTES: Final = (
     Route("POST", "/tts", tts, "Speak a text to a file", request=SpeechRequest, reply=SpokenFile),
-    Route("POST", "/tts/wav", tts_wav, "Speak a text while it is made", request=SpeechRequest, media="audio/wav"),
-    Route("GET", "/outputs/{name}", output, "Fetch a file", media="audio/ogg"),
+    Route(
+        "POST",
+        "/tts/wav",
+        tts_wav,
+        "Speak a text while it is made",
+        request=SpeechRequest,
+        media="audio/wav",
+        also=AUDIO,
+    ),
+    Route("GET", "/outputs/{name}", output, "Fetch a file", media="audio/ogg", also=("text/plain",)),
 )

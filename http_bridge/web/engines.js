@@ -48,7 +48,7 @@ function card(engine) {
     [t("memory"), engine.memory ? size(engine.memory) : "–"],
     [t("waiting"), engine.waiting],
     ...(engine.voices ? [[t("voices"), engine.voices]] : []),
-    ...(engine.languages.length ? [[t("languages"), engine.languages.map(languageName).join(", ")]] : []),
+    ...(engine.languages.length ? [[t("languages"), [...new Set(engine.languages.map((tag) => languageName(tag.split("-")[0])))].join(", ")]] : []),
   ];
   return make("li", { class: "card" },
     make("div", { class: "head" },

@@ -41,7 +41,7 @@ function show() {
 }
 
 function row(voice, language) {
-  const facts = [voice.engine, ...(voice.name !== voice.id ? [voice.name] : []), voice.languages.join(", "), voice.licence];
+  const facts = [voice.name.toLowerCase().includes(voice.engine) ? "" : voice.engine, voice.name === voice.id ? "" : voice.name, voice.languages.join(", "), voice.licence];
   return make("li", {},
     make("button", { class: "play", type: "button", "data-voice": voice.id, "data-key": voice.id + language, onclick: () => preview(voice, language) }),
     make("div", { class: "what" }, make("strong", {}, voice.id), make("span", { class: "hint" }, facts.filter(Boolean).join(" · "))),
