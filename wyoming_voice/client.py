@@ -1,6 +1,7 @@
 """Talk to one worker, one request a connection: cancelling is leaving the block."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ def worker_errors(uri: str) -> Iterator[None]:
 
 
 class Link:
-    """A connection to a worker."""
+    """A connection to a worker: iterating reads what it says."""
 
     def __init__(
         self, uri: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, step_timeout: float
@@ -45,6 +46,7 @@ class Link:
         self._writer = writer
         self._step_timeout = step_timeout
         self._parser = EventParser(_LIMITS)
+        self._events: deque[Event] = deque()
 
     async def send(self, *events: Event) -> None:
         """Write events; raises WorkerLost when the worker does not read in time."""
@@ -53,22 +55,28 @@ class Link:
             async with asyncio.timeout(self._step_timeout):
                 await self._writer.drain()
 
-    async def events(self) -> AsyncGenerator[Event, None]:
-        """Yield what the worker says; raises its ``error`` events, and WorkerLost when it stops before its end."""
-        while True:
-            with worker_errors(self._uri):
-                async with asyncio.timeout(self._step_timeout):
-                    received = await self._reader.read(_READ_BYTES)
-                if not received:
-                    raise EOFError
-            try:
-                events = list(self._parser.feed(received))
-            except VoiceError as error:
-                raise WorkerLost(f"The engine's worker at {self._uri} does not speak Wyoming: {error.text}") from error
-            for event in events:
-                if event.type == "error":
-                    raise from_code(fields.string(event.data, "code"), fields.string(event.data, "text") or "no reason")
-                yield event
+    def __aiter__(self) -> "Link":
+        return self
+
+    async def __anext__(self) -> Event:
+        """Read what the worker says next; raises its ``error`` events, and WorkerLost when it stops before its end."""
+        while not self._events:
+            await self._receive()
+        event = self._events.popleft()
+        if event.type == "error":
+            raise from_code(fields.string(event.data, "code"), fields.string(event.data, "text") or "no reason")
+        return event
+
+    async def _receive(self) -> None:
+        with worker_errors(self._uri):
+            async with asyncio.timeout(self._step_timeout):
+                received = await self._reader.read(_READ_BYTES)
+            if not received:
+                raise EOFError
+        try:
+            self._events += self._parser.feed(received)
+        except VoiceError as error:
+            raise WorkerLost(f"The engine's worker at {self._uri} does not speak Wyoming: {error.text}") from error
 
 
 @asynccontextmanager
@@ -99,7 +107,7 @@ async def synthesize(
 
 async def _audio(link: Link) -> AsyncGenerator[AudioChunk, None]:
     sound: PcmFormat | None = None
-    async for event in link.events():
+    async for event in link:
         if AudioChunk.is_type(event.type) and sound is not None:
             yield AudioChunk(sound.rate, sound.width, sound.channels, event.payload or b"")
         elif AudioStart.is_type(event.type):
@@ -134,7 +142,7 @@ async def transcribe(
 
 async def _heard(link: Link) -> AsyncGenerator[Heard, None]:
     in_chunks = False
-    async for event in link.events():
+    async for event in link:
         if event.type == "transcript-chunk":
             in_chunks = True
             yield read_heard(event)
@@ -148,7 +156,7 @@ async def describe(uri: str, step_timeout: float) -> Info:
     """Ask a Wyoming server what it can do; raises WorkerLost."""
     async with connect(uri, step_timeout) as link:
         await link.send(Describe().event())
-        async for event in link.events():
+        async for event in link:
             if Info.is_type(event.type):
                 try:
                     return Info.from_event(event)
