@@ -123,9 +123,15 @@ def _parser() -> argparse.ArgumentParser:
     voices.add_argument("--json", action="store_true", help="as JSON")
 
     engines = commands.add_parser("engines", parents=[common], help="list the engines, or install one")
-    engines.add_argument("action", nargs="?", choices=("list", "install", "remove"), default="list")
-    engines.add_argument("name", nargs="?", help="the engine to install or remove")
     engines.add_argument("--json", action="store_true", help="as JSON")
+    actions = engines.add_subparsers(dest="action", metavar="ACTION", help="list (the default), install or remove")
+    late = argparse.ArgumentParser(add_help=False)  # the option may stand before the action and behind it
+    late.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    listing = actions.add_parser("list", parents=[late], help="list the engines and what they need")
+    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as JSON")
+    for action in ("install", "remove"):
+        chosen = actions.add_parser(action, parents=[late], help=f"{action} an engine")
+        chosen.add_argument("name", metavar="NAME", help="see `engines`")
 
     commands.add_parser("doctor", parents=[common], help="check the installation and say what to do")
     bench = commands.add_parser("bench", parents=[common], help="measure; prints the tables of the README")

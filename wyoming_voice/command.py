@@ -175,9 +175,7 @@ async def voices(settings: Settings, chosen: argparse.Namespace) -> int:
 
 async def engines(settings: Settings, chosen: argparse.Namespace) -> int:
     """List the engines, or install or remove one."""
-    if chosen.action != "list":
-        if chosen.name is None:
-            raise BadRequest(f"Which engine? ./run.sh engines {chosen.action} NAME; `./run.sh engines` lists them.")
+    if chosen.action in ("install", "remove"):
         from . import install  # noqa: PLC0415 - seldom needed
 
         return await (install.install if chosen.action == "install" else install.remove)(settings, chosen.name)
