@@ -62,12 +62,14 @@ class Refusal:
 
 
 @asynccontextmanager
-async def open_door(folder: Path, *, fake: bool = True, **config: Any) -> AsyncIterator[Door]:
+async def open_door(
+    folder: Path, *, fake: bool = True, address: str = "127.0.0.1:0", **config: Any
+) -> AsyncIterator[Door]:
     """Run a server with these settings, and with the fake engines or the real ones."""
     settings = only_fakes(folder, **config) if fake else config
     timeout = aiohttp.ClientTimeout(total=DEADLINE)
     async with (
-        run_server(folder, settings, fake=fake, http="127.0.0.1:0") as server,
+        run_server(folder, settings, fake=fake, http=address) as server,
         aiohttp.ClientSession(timeout=timeout) as client,
     ):
         yield Door(server, client)

@@ -26,6 +26,7 @@ def contained(container: str, codec: str, rate: int, layout: str) -> bytes:
     channels = 1 if layout == "mono" else 2
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(stream, av.AudioStream)
         samples = tone(1.0, rate, channels).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(samples, format="flt", layout=layout)
         frame.sample_rate = rate
