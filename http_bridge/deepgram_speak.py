@@ -155,7 +155,7 @@ async def _stream_companded(
         mime = "audio/wav" if wav else "audio/basic" if law == "mulaw" else "audio/x-alaw"
         reply = web.StreamResponse(headers={"Content-Type": mime, "X-Sample-Rate": str(sound.rate), **headers})
         await reply.prepare(request)
-        request[STREAMING] = True
+        request[STREAMING] = reply
         async for part in _companded(audio, law, wav_start(law, sound.rate) if wav else b""):
             await write(request, reply, part)
         await reply.write_eof()
@@ -169,17 +169,15 @@ async def _companded(audio: AsyncIterator[bytes], law: Law, header: bytes) -> As
         yield compand(pcm, law)
 
 
-def wav_start(law: Law, rate: int, size: int | None = None) -> bytes:
-    """Begin a mono WAV file of µ-law or A-law with so many bytes of sound; None: it ends where the stream does."""
-    shape = struct.pack("<HHIIHHH", WAV_TAG[law], 1, rate, rate, 1, 8, 0)
+def wav_start(law: Law, rate: int, channels: int = 1) -> bytes:
+    """Begin a WAV file of µ-law or A-law that ends where the stream does."""
+    shape = struct.pack("<HHIIHHH", WAV_TAG[law], channels, rate, rate * channels, channels, 8, 0)
     unknown = 0xFFFFFFFF
-    length = unknown if size is None else size
-    riff = unknown if size is None else size + 4 + 8 + len(shape) + 12 + 8
     return (
-        struct.pack("<4sI4s4sI", b"RIFF", riff, b"WAVE", b"fmt ", len(shape))
+        struct.pack("<4sI4s4sI", b"RIFF", unknown, b"WAVE", b"fmt ", len(shape))
         + shape
-        + struct.pack("<4sII", b"fact", 4, length)
-        + struct.pack("<4sI", b"data", length)
+        + struct.pack("<4sII", b"fact", 4, unknown)
+        + struct.pack("<4sI", b"data", unknown)
     )
 
 

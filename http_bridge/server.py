@@ -16,10 +16,23 @@ from aiohttp.http_exceptions import HttpProcessingError
 from wyoming_voice.app import App
 from wyoming_voice.config import ConfigError, Settings
 
-from . import deepgram_speak, openai_model, openai_speech, openai_transcription, page, speak, state, stt, tts
+from . import (
+    deepgram_listen,
+    deepgram_speak,
+    listen,
+    openai_model,
+    openai_speech,
+    openai_transcription,
+    page,
+    speak,
+    state,
+    stt,
+    tts,
+)
 from .auth import Guard
 from .bridge import BRIDGE, REQUEST_ID, Bridge
 from .description import description_route
+from .hearing import keep_activity
 from .output import Outputs
 from .problem import Handler, problems
 
@@ -35,6 +48,8 @@ ROUTES: Final = (
     *openai_model.ROUTES,
     *speak.ROUTES,
     *deepgram_speak.ROUTES,
+    *listen.ROUTES,
+    *deepgram_listen.ROUTES,
 )
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _GUARD: Final = web.AppKey("guard", Guard)
@@ -98,6 +113,7 @@ def build(bridge: Bridge) -> web.Application:
     application = web.Application(middlewares=[_named, problems, _guarded], client_max_size=2**62)
     application.on_response_prepare.append(_add_headers)
     application[BRIDGE] = bridge
+    application.cleanup_ctx.append(keep_activity)
     application[_GUARD] = _guard(bridge.settings)
     for route in (*ROUTES, description_route(ROUTES)):
         application.router.add_route(route.method, route.path, route.handler)

@@ -111,7 +111,7 @@ async def serve(
         timeout=_GOODBYE_SECONDS,
     )
     await peer.prepare(request)
-    request[STREAMING] = True
+    request[STREAMING] = peer
     socket = Socket(peer, request)
     with suppress(Left):
         try:

@@ -1,0 +1,274 @@
+"""One session of listening over a WebSocket, whatever its dialect."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from aiohttp import web
+
+from wyoming_voice.activity import Activity, ActivityStream
+from wyoming_voice.app import App
+from wyoming_voice.audio import Converter, PcmFormat
+from wyoming_voice.channel import Channel
+from wyoming_voice.companding import Law, expand
+from wyoming_voice.endpoint import Endpointer, EndpointRules, Event, Quiet, SpeechPiece, SpeechStarted
+from wyoming_voice.engines.protocol import Heard
+from wyoming_voice.errors import VoiceError
+from wyoming_voice.listening import HEARD
+from wyoming_voice.speech import Listening
+
+from .bridge import bridge_of
+from .recording import Expected
+from .socket import Socket, parse, serve, side_by_side
+
+ACTIVITY: Final = web.AppKey("activity", Activity)
+
+_MOST_WAITING: Final = 8  # pieces; then the socket is not read, and the client's network waits
+_INTERIM: Final = HEARD.byte_rate  # bytes of new speech between two partial transcripts: a second
+_LARGEST: Final = 1024 * 1024  # bytes of a message
+_SLICE: Final = HEARD.byte_rate  # bytes that are converted and judged at once, however large the message
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What the client's binary messages hold."""
+
+    fmt: PcmFormat
+    """16 bit; what a law makes of its bytes."""
+    law: Law | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A transcript of a piece, its times counted from the beginning of the stream."""
+
+    pieces: tuple[Heard, ...]
+    start: float
+    end: float
+    final: bool
+    last: bool = False
+    """Whether the utterance ends with it."""
+    finalized: bool = False
+    """Whether it came because the client wanted it now."""
+
+    @property
+    def text(self) -> str:
+        """The transcript as one text."""
+        return "".join(piece.text for piece in self.pieces).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Finalized:
+    """All that was said before Finalize has been transcribed."""
+
+    now: float
+    """Seconds of the stream so far."""
+    answered: bool
+    """Whether a Told came because of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The stream has ended and all of it has been transcribed."""
+
+    seconds: float
+    """Of the stream."""
+
+
+Said = SpeechStarted | Told | Quiet | Finalized | Done
+Spelling = Callable[[Said], Iterable[Mapping[str, object]]]
+"""Makes the messages of what happened; none where a dialect, or its client, wants none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a client wants of a session."""
+
+    sound: Sound
+    rules: EndpointRules
+    expected: Expected
+    interim: bool
+    """Whether it wants partial transcripts."""
+    hello: Mapping[str, object] | None
+    """The first message."""
+    spell: Spelling
+    close: str
+    """The type of the message that ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    piece: SpeechPiece
+    finalized: bool
+
+
+class ListenSession:
+    """One client that sends sound and gets transcripts."""
+
+    def __init__(self, socket: Socket, app: App, activity: ActivityStream, asked: Asked) -> None:
+        self._socket = socket
+        self._app = app
+        self._activity = activity
+        self._asked = asked
+        self._converter = Converter(asked.sound.fmt, HEARD)
+        self._endpointer = Endpointer(asked.rules)
+        self._queue: Channel[_Piece | Quiet | Finalized] = Channel(_MOST_WAITING)
+        expected = asked.expected
+        self._engine = app.voices.catalogue.model(expected.model, expected.language)[0].engine
+        self._working = False
+        self._interim: asyncio.Task[None] | None = None
+        self._interim_size = 0
+        """Bytes of the piece that the last partial transcript was of."""
+        self._closing = False
+
+    async def run(self) -> None:
+        """Serve until the client closes or leaves, or something goes wrong."""
+        if self._asked.hello is not None:
+            await self._socket.send(self._asked.hello)
+        try:
+            await side_by_side(self._read(), self._work())
+        finally:
+            await self._stop_interim()
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._socket.receive(self._app.settings.limits.input)
+            if self._closing:
+                continue
+            if isinstance(message, str):
+                await self._control(message)
+            elif message:
+                await self._hear(message)
+            else:
+                await self._close()  # an empty binary message: how older clients of Deepgram end
+
+    async def _control(self, message: str) -> None:
+        asked = parse(message)
+        if isinstance(asked, str):
+            await self._socket.warn("INVALID_MESSAGE", asked)
+            return
+        match asked["type"]:
+            case "Finalize":
+                pieces = self._endpointer.finish()
+                await self._tell(pieces, finalized=True)
+                await self._queue.put(Finalized(self._endpointer.now, answered=bool(pieces)))
+            case "KeepAlive":
+                pass
+            case self._asked.close:
+                await self._close()
+            case kind:
+                there = f"there are Finalize, KeepAlive, {self._asked.close}"
+                await self._socket.warn("UNKNOWN_MESSAGE", f"There is no message '{str(kind)[:32]}'; {there}.")
+
+    async def _close(self) -> None:
+        self._closing = True
+        await self._follow(self._converter.finish())
+        await self._tell(self._endpointer.finish())
+        self._queue.close()
+
+    async def _hear(self, sound: bytes) -> None:
+        law = self._asked.sound.law
+        pcm = sound if law is None else expand(sound, law)
+        for start in range(0, len(pcm), _SLICE):
+            await self._follow(self._converter.feed(pcm[start : start + _SLICE]))
+
+    async def _follow(self, pcm: bytes) -> None:
+        for chunk, score in await self._activity.judge(pcm):
+            await self._tell(self._endpointer.feed(chunk, score))
+        if self._asked.interim:
+            self._start_interim()
+
+    async def _tell(self, events: list[Event], *, finalized: bool = False) -> None:
+        for event in events:
+            if isinstance(event, SpeechStarted):
+                await self._say(event)
+            else:
+                await self._stop_interim()  # so that it says nothing after the piece's final transcript
+                self._interim_size = 0
+                await self._queue.put(_Piece(event, finalized) if isinstance(event, SpeechPiece) else event)
+
+    async def _work(self) -> None:
+        """Recognise one piece after another, until the client has closed."""
+        async for item in self._queue:
+            self._working = True
+            if isinstance(item, _Piece):
+                told = await self._transcribe(item.piece, final=True)
+                await self._say(replace(told, finalized=item.finalized))
+            else:
+                await self._say(item)
+            self._working = False
+        await self._say(Done(self._endpointer.now))
+
+    async def _transcribe(self, piece: SpeechPiece, *, final: bool) -> Told:
+        expected = self._asked.expected
+        listening = Listening(
+            audio=once(piece.pcm),
+            language=expected.language,
+            model=expected.model,
+            prompt=expected.prompt,
+            terms=expected.terms,
+        )
+        async with self._app.speech.transcribe(listening) as pieces:
+            heard = tuple([_shifted(part, piece.start) async for part in pieces])
+        return Told(heard, piece.start, piece.end, final, piece.last)
+
+    def _start_interim(self) -> None:
+        """Recognise what was said so far if nobody else wants the engine, so that it never delays a final one."""
+        state = self._app.pool.states()[self._engine]
+        running = self._interim is not None and not self._interim.done()
+        if running or self._working or self._queue.held or state.busy or state.waiting:
+            return
+        growing = self._endpointer.growing
+        if growing is not None and len(growing.pcm) - self._interim_size >= _INTERIM:
+            self._interim_size = len(growing.pcm)
+            self._interim = asyncio.create_task(self._tell_interim(growing), name="partial transcript")
+
+    async def _tell_interim(self, piece: SpeechPiece) -> None:
+        try:
+            told = await self._transcribe(piece, final=False)
+        except VoiceError:
+            return  # the final transcript will say so, if it is still so
+        if told.text:
+            await self._say(told)
+
+    async def _stop_interim(self) -> None:
+        if self._interim is not None:
+            self._interim.cancel()
+            await asyncio.gather(self._interim, return_exceptions=True)
+            self._interim = None
+
+    async def _say(self, said: Said) -> None:
+        for message in self._asked.spell(said):
+            await self._socket.send(message)
+
+
+async def listen(request: web.Request, asked: Asked, *, say_errors: bool) -> web.StreamResponse:
+    """Hold a session."""
+    bridge = bridge_of(request)
+    bridge.admit()
+    async with request.app[ACTIVITY].stream() as activity:  # a detector that is missing is a proper reply
+        return await serve(
+            request,
+            lambda socket: ListenSession(socket, bridge.app, activity, asked).run(),
+            largest=_LARGEST,
+            heartbeat=None,  # while transcripts are behind, the socket is not read, and no pong would be seen
+            say_errors=say_errors,
+        )
+
+
+async def keep_activity(application: web.Application) -> AsyncIterator[None]:
+    """Have a process that tells speech from silence for as long as the bridge is open, from when it is wanted."""
+    application[ACTIVITY] = activity = Activity()
+    yield
+    await activity.close()
+
+
+async def once(pcm: bytes) -> AsyncIterator[bytes]:
+    """Make sound that is all there into sound that arrives."""
+    yield pcm
+
+
+def _shifted(heard: Heard, start: float) -> Heard:
+    words = tuple(replace(word, start=word.start + start, end=word.end + start) for word in heard.words)
+    return replace(heard, start=heard.start + start, end=heard.end + start, words=words)
