@@ -74,7 +74,7 @@ async def test_every_container_is_heard_whole(door: Door) -> None:
         assert heard["duration"] == pytest.approx(1.0, abs=0.13), name  # AAC comes in frames of 64 ms
         assert heard["language"] == "ru", name
         loudness = float(heard["text"].split()[-1])
-        assert loudness == pytest.approx(0.5, abs=0.06), name
+        assert loudness == pytest.approx(0.5, abs=0.1), name
 
 
 async def test_transcript_has_its_pieces_with_times(door: Door) -> None:
