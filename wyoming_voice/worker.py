@@ -109,7 +109,8 @@ def main() -> int:
     parser.add_argument("--options", default="{}", help="the engine's options, a JSON object")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides when we end
+    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and systemd tell the whole group
+        signal.signal(number, signal.SIG_IGN)  # the server decides when we end: what is being spoken may finish
     announce = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # native libraries print what they like; only announcements go to standard output
     with announce:

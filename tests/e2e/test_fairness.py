@@ -68,6 +68,17 @@ async def test_a_long_text_keeps_another_client_waiting_for_one_segment_at_most(
     assert order[9] == "And the end."
 
 
+async def test_a_long_recording_keeps_another_client_waiting_for_one_piece_at_most(server: ServerProcess) -> None:
+    long = await waits(server, *record(loud(70.0), size=65_536, context={"prompt": "closed long-recording"}))
+    await log_line(server.log, "at long-recording")
+    other = await waits(server, *record(loud(0.5), context={"prompt": "another"}))
+    server.log.with_name("long-recording").touch()
+    assert transcript(await other) == "0.5 seconds at 0.50"
+    assert len(transcript(await long).split("seconds")) > 3
+    heard = [line.split()[3] for line in log_lines(server.log) if line.startswith("hear ")]
+    assert heard[:3] == ["closed", "another", "closed"]
+
+
 async def test_a_client_that_never_reads_holds_no_engine_and_meets_its_deadline(server: ServerProcess) -> None:
     with socket.socket() as never:
         never.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
