@@ -29,7 +29,7 @@ def contained(container: str, codec: str, rate: int, layout: str) -> bytes:
         assert isinstance(stream, av.AudioStream)
         samples = tone(1.0, rate, channels).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(samples, format="flt", layout=layout)
-        frame.sample_rate = rate
+        frame.sample_rate, frame.pts = rate, 0
         for packed in av.AudioResampler(format=stream.format, layout=layout, rate=rate).resample(frame):
             output.mux(stream.encode(packed))
         output.mux(stream.encode(None))
