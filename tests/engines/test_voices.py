@@ -153,3 +153,12 @@ def test_espeak_in_an_environment_of_its_own_is_looked_for_there(tmp_path: Path)
     (lang / "ru").write_text("name Russian\nlanguage ru\n", encoding="utf-8")
     (lang.parent / "ru_dict").touch()
     assert [voice.name for voice in espeak_files.espeak({"data_dir": str(tmp_path)})] == ["espeak-ru"]
+
+
+@espeak_is_installed
+def test_espeak_offers_languages_and_countries_and_no_dialects_as_languages() -> None:
+    found = {voice.name: voice.languages for voice in espeak_files.espeak({})}
+    assert all(found.values())
+    assert found["espeak-en-gb-x-rp"] == ("en-gb", "en")
+    assert found["espeak-ru-cl"] == ("ru",)
+    assert "espeak-en-shaw" not in found

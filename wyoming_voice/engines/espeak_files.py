@@ -1,5 +1,6 @@
 """The languages of eSpeak NG, read from its data folder: neither the library nor its Python package is loaded."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +12,10 @@ from .protocol import Options
 from .voices import EngineVoice, lines
 
 _FIRST: Final = ("ru", "en-us", "en-gb", "cmn")
+_PLAIN: Final = re.compile(r"[a-z]{2,4}(-[a-z]{2}|-419)?")
+"""A language, perhaps of a country: what Home Assistant lists. ``en-gb-x-rp`` is a kind of ``en-gb`` there."""
+_NOT_REGIONS: Final = frozenset({"ru-cl"})  # espeak's "classic", not Chile
+_NOT_OFFERED: Final = frozenset({"en-shaw"})  # reads the Shavian alphabet only
 _UNSAID: Final = 10
 """The priority of a language that its file does not claim (``ca-va``: ``ca``); espeak's own are 1 … 10, 5 if unsaid."""
 _SPEAKERS: Final = (*(f"f{n}" for n in range(1, 6)), *(f"m{n}" for n in range(1, 9)), "whisper", "whisperf")
@@ -86,7 +91,7 @@ def espeak(options: Options) -> Sequence[EngineVoice]:
         EngineVoice(
             name=f"espeak-{file.voice}",
             voice=file.voice,
-            languages=file.languages,
+            languages=tuple(tag for tag in file.languages if _PLAIN.fullmatch(tag) and tag not in _NOT_REGIONS),
             description=f"eSpeak NG · {file.title}",
             author="The eSpeak NG project",
             url="https://github.com/espeak-ng/espeak-ng",
@@ -94,4 +99,5 @@ def espeak(options: Options) -> Sequence[EngineVoice]:
             speakers=_SPEAKERS,
         )
         for file in (espeak_files(folder).values() if folder else ())
+        if file.voice not in _NOT_OFFERED
     ]
