@@ -63,6 +63,7 @@ def test_say_writes_a_file_of_the_format_of_its_ending(tmp_path: Path) -> None:
         (("engines", "install"), 2, "required: NAME"),
         (("engines", "install", "espaek"), 1, "espeak"),
         (("serve", "--uri", "http://x"), 2, "tcp://HOST:PORT"),
+        (("serve", "--uri", "tcp://127.0.0.1:0", "--http", "[::]:0"), 2, "can be reached from the network"),
     ],
 )
 def test_a_mistake_is_a_sentence_and_a_status(

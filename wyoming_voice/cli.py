@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import sys
@@ -79,9 +80,9 @@ def _environment(chosen: argparse.Namespace) -> dict[str, str]:
     environ = dict(os.environ)
     if chosen.command == "serve":
         if chosen.uri is not None:
-            environ["WYOMING_VOICE__SERVER__URI"] = chosen.uri
+            environ["WYOMING_VOICE__SERVER__URI"] = json.dumps(chosen.uri)  # as YAML takes it for a string
         if chosen.http is not None:
-            environ["WYOMING_VOICE__HTTP"] = chosen.http
+            environ["WYOMING_VOICE__HTTP"] = json.dumps(chosen.http)
     return environ
 
 
