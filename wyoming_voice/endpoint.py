@@ -135,8 +135,8 @@ class Endpointer:
     def _wait(self, chunk: bytes, score: float) -> list[Event]:
         self._run = self._run + 1 if score >= BEGINS else 0
         self._before += chunk
+        del self._before[: max(0, len(self._before) - self._padding - _RUN * len(chunk))]
         if self._run < _RUN:
-            del self._before[: max(0, len(self._before) - self._padding - _RUN * len(chunk))]
             return self._quiet()
         start = max(0.0, self.now - _RUN * len(chunk) / HEARD.byte_rate)
         begin = self.now - len(self._before) / HEARD.byte_rate
