@@ -93,7 +93,9 @@ async def test_what_takes_longer_than_it_may_is_told_so_and_ended(tmp_path: Path
 async def test_a_listener_that_reads_late_still_learns_why_it_ended(tmp_path: Path) -> None:
     config = only_fakes(tmp_path, server={"drain_timeout": 0}, languages=["en"])
     async with run_server(tmp_path, config) as server:
-        async with peer(server, b'{"type": "synthesize", "data": {"text": "Long"}}\n', reads=False) as (reader, writer):
+        text = b"Long. " * 50  # 100 MB: more than the system takes in
+        request = b'{"type": "synthesize", "data": {"text": "' + text + b'"}}\n'
+        async with peer(server, request, reads=False) as (reader, writer):
             await log_line(server.log, "begin Long")
             server.signal(signal.SIGTERM)
             await assert_refuses_connections(server)
