@@ -32,13 +32,13 @@ async def describing() -> Table:
         rows = _rows("idle", await _ask(ports))
         progress(f"while {', '.join(engines())} are busy")
         async with busy(server.port):
-            rows += _rows(f"{', '.join(engines())} busy", await _ask(ports))
+            rows += _rows("all busy", await _ask(ports))
     return Table(
         "describe → info, milliseconds",
         ("engines", "server", "connection", "p50", "p99", "worst", "goal"),
         rows,
-        f"{_ASKED} questions each, in turn, by a process that does nothing else; each busy engine has two clients, so "
-        "that one always waits. bare: a server of ten lines that echoes, asked the same way in the same moments: what "
+        f"{_ASKED} questions each, in turn, by a process that does nothing else. all busy: {', '.join(engines())} with two "
+        "clients each, so that one always waits. bare: a server of ten lines that echoes, asked in the same moments: what "
         "this machine's scheduler costs. Goal: p99 under 10 ms.",
     )
 

@@ -31,7 +31,7 @@ async def listening() -> Table:
                     rows += await _rows(server, engine, model, short)
     return Table(
         "audio-stop → transcript, milliseconds",
-        ("engine", "language", "fed", "recordings", "p50", "p95", "per second of audio, p50"),
+        ("engine", "language", "fed", "recordings", "p50", "p95", "p50 per s of audio"),
         rows,
         "Recorded speech of 1 to 11 s, 16 kHz. engine: its own time for the same recordings, in a process of its own. "
         "at once: as fast as the connection takes it. in real time: as somebody speaks, 64 ms a chunk.",

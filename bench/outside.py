@@ -23,7 +23,6 @@ _HEAD: Final = (
     "p95",
     "total, ms: median",
     "p95",
-    "real-time factor",
 )
 _LANGUAGE: Final = "en"
 _ROUNDS: Final = "3"
@@ -70,8 +69,8 @@ def _rows(task: str, said: str) -> Iterator[tuple[str, ...]]:
     """Read its report: a block for each mode, a line for each metric with min, mean, median, p95 and max."""
     for mode, ok, failed, block in re.findall(r"^\[(\w+)\] ok=(\d+) fail=(\d+)\n((?:  .*\n)+)", said, re.MULTILINE):
         lines = {line.split()[0]: line.split()[-5:] for line in block.splitlines() if line.strip()}
-        first, total, factor = lines["TTFT"], lines["Total"], lines["RTF"]
-        yield (task, mode, f"{ok} of {int(ok) + int(failed)}", first[2], first[3], total[2], total[3], factor[2])
+        first, total = lines["TTFT"], lines["Total"]
+        yield (task, mode, f"{ok} of {int(ok) + int(failed)}", first[2], first[3], total[2], total[3])
 
 
 def _write(folder: Path) -> list[Recording]:
