@@ -40,7 +40,7 @@ export class Picker {
     input.addEventListener("click", () => this.#open(""));
     input.addEventListener("input", () => this.#open(input.value));
     input.addEventListener("keydown", (event) => this.#key(event));
-    input.addEventListener("blur", () => this.#close());
+    input.addEventListener("blur", () => this.close());
     list.addEventListener("pointerdown", (event) => event.preventDefault()); // the input keeps the focus
     list.addEventListener("click", (event) => {
       const option = event.target.closest("[role=option]");
@@ -52,15 +52,16 @@ export class Picker {
     return this.#chosen;
   }
 
+  /** Offer these voices; the one of this name is chosen, if it is among them. */
   show(voices, chosen) {
     this.#voices = voices;
-    this.choose(chosen);
+    this.#chosen = voices.find((voice) => voice.id === chosen) ?? null;
+    this.close();
   }
 
-  /** Choose a voice by its name; "" or an unknown one: by the language of the text. */
+  /** Choose a voice by its name; "": by the language of the text. */
   choose(id) {
-    this.#chosen = this.#voices.find((voice) => voice.id === id) ?? null;
-    this.#close();
+    this.show(this.#voices, id);
     this.onchange(this.#chosen);
   }
 
@@ -108,7 +109,7 @@ export class Picker {
     if (option.dataset.id !== undefined) this.choose(option.dataset.id);
   }
 
-  #close() {
+  close() {
     this.#list.hidden = true;
     this.#input.setAttribute("aria-expanded", "false");
     this.#input.removeAttribute("aria-activedescendant");
@@ -126,7 +127,7 @@ export class Picker {
     else if (open && event.key === "Home") this.#activate(0);
     else if (open && event.key === "End") this.#activate(last);
     else if (open && event.key === "Enter" && this.#active >= 0) this.#choose(this.#options[this.#active]);
-    else if (open && event.key === "Escape") this.#close();
+    else if (open && event.key === "Escape") this.close();
     else return;
     event.preventDefault();
   }

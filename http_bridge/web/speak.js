@@ -10,9 +10,7 @@ import { Wave } from "./wave.js";
 const wave = new Wave($("wave"));
 const picker = new Picker($("voice"), $("voice-list"), (voice) => {
   localStorage.setItem("voice", voice?.id ?? "");
-  const speakers = voice?.speakers ?? [];
-  $("speaker-field").hidden = !speakers.length;
-  $("speaker").replaceChildren(make("option", { value: "" }, t("speaker-auto")), ...speakers.map((name) => make("option", {}, name)));
+  showSpeakers();
 });
 let current = null; // what is being spoken: {abort, player}
 let spoken = null; // what was: {request, pieces, rate}
@@ -20,6 +18,15 @@ const figures = { first: null, factor: null, length: null };
 
 export function showVoices(voices) {
   picker.show(voices, localStorage.getItem("voice") ?? "");
+  showSpeakers();
+}
+
+function showSpeakers() {
+  const speakers = picker.voice?.speakers ?? [];
+  const chosen = $("speaker").value;
+  $("speaker-field").hidden = !speakers.length;
+  $("speaker").replaceChildren(make("option", { value: "" }, t("speaker-auto")), ...speakers.map((name) => make("option", {}, name)));
+  $("speaker").value = speakers.includes(chosen) ? chosen : "";
 }
 
 export function chooseVoice(id) {
@@ -188,7 +195,8 @@ $("again").addEventListener("click", again);
 $("download").addEventListener("click", download);
 $("speed").addEventListener("input", showSpeed);
 document.addEventListener("language", () => {
-  picker.choose(picker.voice?.id ?? "");
+  picker.close();
+  showSpeakers();
   showFigures();
   showSpeed();
 });
