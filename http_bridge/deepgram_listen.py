@@ -7,9 +7,8 @@ import asyncio
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, BinaryIO, Final, Literal
 
 from aiohttp import web
@@ -17,25 +16,24 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from wyoming_voice.codec import wav_header
 from wyoming_voice.endpoint import EndpointRules, Quiet, SpeechStarted
-from wyoming_voice.engines.protocol import Heard
 from wyoming_voice.errors import BadRequest
 from wyoming_voice.voices import Catalogue
 
 from .body import read_audio_body, read_fields
 from .bridge import REQUEST_ID, bridge_of
-from .deepgram_speak import VERSION, model_id, wav_start
-from .hearing import Asked, Done, Finalized, Said, Sound, Told, listen
+from .deepgram_shape import alternative, metadata, model_id, model_info, rounded, utterances
+from .deepgram_speak import wav_start
+from .hearing import Asked, Sound, listen
 from .listen import sound_of
-from .recording import Expected, Transcription, recognise, settled
+from .recording import Expected, recognise, settled
 from .reply import json_reply
 from .route import Route
+from .said import Done, Finalized, Said, Told
 
 _SHORTEST: Final = 300
 """Milliseconds of silence that end an utterance at least: Deepgram's 10 would cut words into pieces that no engine here
 understands."""
 _OURS: Final = 500
-_UNKNOWN: Final = 1.0
-"""Confidence where the engine tells none: clients drop what is below a threshold of theirs."""
 _IN_MEMORY: Final = 1024 * 1024
 _MULTI: Final = "multi"
 
@@ -117,29 +115,29 @@ class _Spelling:
     def __call__(self, said: Said) -> Iterator[Mapping[str, object]]:
         match said:
             case SpeechStarted() if self.query.vad_events:
-                yield {"type": "SpeechStarted", "channel": [0], "timestamp": _round(said.start)}
+                yield {"type": "SpeechStarted", "channel": [0], "timestamp": rounded(said.start)}
             case Told():
                 yield self._results(said)
             case Quiet():
-                yield {"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": _round(said.end)}
+                yield {"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": rounded(said.end)}
             case Finalized(answered=False):
                 yield self._results(Told((), said.now, said.now, final=True, finalized=True))
             case Done():
-                yield {"type": "Metadata", **_metadata(self.request_id, self.model, said.seconds)}
+                yield {"type": "Metadata", **metadata(self.request_id, self.model, said.seconds)}
 
     def _results(self, told: Told) -> Mapping[str, object]:
         return {
             "type": "Results",
             "channel_index": [0, 1],
-            "start": _round(told.start),
-            "duration": _round(told.end - told.start),
+            "start": rounded(told.start),
+            "duration": rounded(told.end - told.start),
             "is_final": told.final,
             "speech_final": told.last and self.query.endpointing is not False,
             "from_finalize": told.finalized,
-            "channel": {"alternatives": [_alternative(told.pieces)]},
+            "channel": {"alternatives": [alternative(told.pieces)]},
             "metadata": {
                 "request_id": self.request_id,
-                "model_info": _model_info(self.model),
+                "model_info": model_info(self.model),
                 "model_uuid": model_id(self.model),
             },
         }
@@ -186,12 +184,13 @@ async def listen_rest(request: web.Request) -> web.StreamResponse:
                     _put_head, body, recording, sound_of(query.encoding, query.sample_rate, query.channels)
                 )
             heard = await recognise(request, recording, expected)
-    alternative = _alternative(heard.pieces)
-    results: dict[str, object] = {"channels": [{"alternatives": [alternative], "detected_language": heard.language}]}
+    results: dict[str, object] = {
+        "channels": [{"alternatives": [alternative(heard.pieces)], "detected_language": heard.language}]
+    }
     if query.utterances:
-        results["utterances"] = list(_utterances(heard))
-    metadata = _metadata(request[REQUEST_ID], model.name, heard.seconds, digest)
-    return json_reply(DeepgramTranscript(metadata=metadata, results=results))
+        results["utterances"] = list(utterances(heard))
+    described = metadata(request[REQUEST_ID], model.name, heard.seconds, digest)
+    return json_reply(DeepgramTranscript(metadata=described, results=results))
 
 
 def _fields(request: web.Request) -> dict[str, object]:
@@ -214,51 +213,6 @@ def _put_head(body: BinaryIO, file: BinaryIO, sound: Sound) -> None:
     file.write(wav_header(fmt, None) if sound.law is None else wav_start(sound.law, fmt.rate, fmt.channels))
     shutil.copyfileobj(body, file)
     file.seek(0)
-
-
-def _alternative(pieces: Sequence[Heard]) -> dict[str, object]:
-    words = [word for piece in pieces for word in piece.words]
-    known = [word.confidence for word in words if word.confidence is not None]
-    return {
-        "transcript": "".join(piece.text for piece in pieces).strip(),
-        "confidence": sum(known) / len(known) if known else _UNKNOWN,
-        "words": [
-            {
-                "word": word.text.strip(' .,!?;:…«»"').lower() or word.text,
-                "punctuated_word": word.text.strip(),
-                "start": _round(word.start),
-                "end": _round(word.end),
-                "confidence": _UNKNOWN if word.confidence is None else word.confidence,
-            }
-            for word in words
-        ],
-    }
-
-
-def _utterances(heard: Transcription) -> Iterator[dict[str, object]]:
-    for piece in heard.pieces:
-        yield {"start": _round(piece.start), "end": _round(piece.end), "channel": 0, **_alternative([piece])}
-
-
-def _metadata(request_id: str, model: str, seconds: float, sha256: str = "") -> dict[str, object]:
-    return {
-        "transaction_key": "deprecated",
-        "request_id": request_id,
-        "sha256": sha256,
-        "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "duration": _round(seconds),
-        "channels": 1,
-        "models": [model_id(model)],
-        "model_info": {model_id(model): _model_info(model)},
-    }
-
-
-def _model_info(model: str) -> dict[str, str]:
-    return {"name": model, "version": VERSION, "arch": model}
-
-
-def _round(seconds: float) -> float:
-    return round(seconds, 3)
 
 
 ROUTES: Final = (

@@ -4,7 +4,6 @@ https://developers.deepgram.com/reference/text-to-speech/speak-streaming (2026)
 """
 
 import struct
-import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Final, Literal
 
@@ -19,13 +18,12 @@ from wyoming_voice.voices import Catalogue, VoiceChoice
 
 from .body import read_fields, read_json
 from .bridge import REQUEST_ID, STREAMING, bridge_of
+from .deepgram_shape import VERSION, model_id
 from .reply import write
 from .route import Route
 from .sound import AUDIO, speaking, stream_speech
 from .speaking import Dialect, Report, raw_frame, speak
 
-VERSION: Final = "2026-01-01.0"
-"""Of a model, as clients want one."""
 _RATES: Final = {"linear16": 24_000, "mulaw": 8000, "alaw": 8000, "mp3": 22_050, "opus": 48_000, "flac": 22_050}
 """Sample rates where none is asked for."""
 _FILES: Final = {
@@ -78,11 +76,6 @@ class DeepgramText(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     text: str = Field(description="What to say")
-
-
-def model_id(name: str) -> str:
-    """Return the UUID that a model of this name always has."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:wyoming-voice:{name}"))
 
 
 def choose_voice(catalogue: Catalogue, model: str | None) -> tuple[VoiceChoice, str]:

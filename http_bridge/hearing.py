@@ -1,14 +1,13 @@
 """One session of listening over a WebSocket, whatever its dialect."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from aiohttp import web
 
 from wyoming_voice.activity import Activity, ActivityStream
-from wyoming_voice.app import App
 from wyoming_voice.audio import Converter, PcmFormat
 from wyoming_voice.channel import Channel
 from wyoming_voice.companding import Law, expand
@@ -18,8 +17,9 @@ from wyoming_voice.errors import VoiceError
 from wyoming_voice.listening import HEARD
 from wyoming_voice.speech import Listening
 
-from .bridge import bridge_of
+from .bridge import Bridge, bridge_of
 from .recording import Expected
+from .said import Done, Finalized, Said, Spelling, Told
 from .socket import Socket, parse, serve, side_by_side
 
 ACTIVITY: Final = web.AppKey("activity", Activity)
@@ -37,48 +37,6 @@ class Sound:
     fmt: PcmFormat
     """16 bit; what a law makes of its bytes."""
     law: Law | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A transcript of a piece, its times counted from the beginning of the stream."""
-
-    pieces: tuple[Heard, ...]
-    start: float
-    end: float
-    final: bool
-    last: bool = False
-    """Whether the utterance ends with it."""
-    finalized: bool = False
-    """Whether it came because the client wanted it now."""
-
-    @property
-    def text(self) -> str:
-        """The transcript as one text."""
-        return "".join(piece.text for piece in self.pieces).strip()
-
-
-@dataclass(frozen=True, slots=True)
-class Finalized:
-    """All that was said before Finalize has been transcribed."""
-
-    now: float
-    """Seconds of the stream so far."""
-    answered: bool
-    """Whether a Told came because of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The stream has ended and all of it has been transcribed."""
-
-    seconds: float
-    """Of the stream."""
-
-
-Said = SpeechStarted | Told | Quiet | Finalized | Done
-Spelling = Callable[[Said], Iterable[Mapping[str, object]]]
-"""Makes the messages of what happened; none where a dialect, or its client, wants none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,16 +64,16 @@ class _Piece:
 class ListenSession:
     """One client that sends sound and gets transcripts."""
 
-    def __init__(self, socket: Socket, app: App, activity: ActivityStream, asked: Asked) -> None:
+    def __init__(self, socket: Socket, bridge: Bridge, activity: ActivityStream, asked: Asked) -> None:
         self._socket = socket
-        self._app = app
+        self._bridge = bridge
         self._activity = activity
         self._asked = asked
         self._converter = Converter(asked.sound.fmt, HEARD)
         self._endpointer = Endpointer(asked.rules)
         self._queue: Channel[_Piece | Quiet | Finalized] = Channel(_MOST_WAITING)
         expected = asked.expected
-        self._engine = app.voices.catalogue.model(expected.model, expected.language)[0].engine
+        self._engine = bridge.app.voices.catalogue.model(expected.model, expected.language)[0].engine
         self._working = False
         self._interim: asyncio.Task[None] | None = None
         self._interim_size = 0
@@ -133,7 +91,7 @@ class ListenSession:
 
     async def _read(self) -> None:
         while True:
-            message = await self._socket.receive(self._app.settings.limits.input)
+            message = await self._socket.receive(self._bridge.settings.limits.input)
             if self._closing:
                 continue
             if isinstance(message, str):
@@ -209,13 +167,13 @@ class ListenSession:
             prompt=expected.prompt,
             terms=expected.terms,
         )
-        async with self._app.speech.transcribe(listening) as pieces:
+        async with self._bridge.app.speech.transcribe(listening) as pieces:
             heard = tuple([_shifted(part, piece.start) async for part in pieces])
         return Told(heard, piece.start, piece.end, final, piece.last)
 
     def _start_interim(self) -> None:
         """Recognise what was said so far if nobody else wants the engine, so that it never delays a final one."""
-        state = self._app.pool.states()[self._engine]
+        state = self._bridge.app.pool.states()[self._engine]
         running = self._interim is not None and not self._interim.done()
         if running or self._working or self._queue.held or state.busy or state.waiting:
             return
@@ -250,7 +208,7 @@ async def listen(request: web.Request, asked: Asked, *, say_errors: bool) -> web
     async with request.app[ACTIVITY].stream() as activity:  # a detector that is missing is a proper reply
         return await serve(
             request,
-            lambda socket: ListenSession(socket, bridge.app, activity, asked).run(),
+            lambda socket: ListenSession(socket, bridge, activity, asked).run(),
             largest=_LARGEST,
             heartbeat=None,  # while transcripts are behind, the socket is not read, and no pong would be seen
             say_errors=say_errors,

@@ -12,9 +12,10 @@ from wyoming_voice.endpoint import EndpointRules, SpeechStarted
 from .body import read_fields
 from .bridge import REQUEST_ID, bridge_of
 from .contract import LISTENING, contract_route
-from .hearing import Asked, Finalized, Said, Sound, Told, listen
+from .hearing import Asked, Sound, listen
 from .recording import Expected, settled
 from .route import Route
+from .said import Finalized, Said, Told
 
 RATES: Final = {"linear16": 16_000, "mulaw": 8000, "alaw": 8000}
 """Sample rates where none is named."""

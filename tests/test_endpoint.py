@@ -77,10 +77,12 @@ def test_what_is_said_without_a_pause_comes_in_pieces() -> None:
 def test_finish_ends_speech_now_and_the_stream_goes_on() -> None:
     endpointer = Endpointer(EndpointRules())
     feed(endpointer, (1.0, 1.0))
-    assert endpointer.growing is not None
+    grown = endpointer.growing
+    assert grown is not None
+    assert grown.end == pytest.approx(1.0, abs=SECONDS)
     assert [type(event) for event in endpointer.finish()] == [SpeechPiece]
-    assert endpointer.growing is None
     assert not endpointer.finish()
+    assert endpointer.growing is None
     assert [type(event) for event in feed(endpointer, (1.0, 1.0))] == [SpeechStarted]
 
 

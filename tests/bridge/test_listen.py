@@ -28,7 +28,8 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
 
 def pcm(speech: Speech, name: str = "en_jfk_16k.wav") -> bytes:
     with wave.open(str(speech.path(name))) as file:
-        return file.readframes(file.getnframes())
+        frames: bytes = file.readframes(file.getnframes())
+    return frames
 
 
 async def transcribe(
@@ -97,7 +98,7 @@ async def test_finalize_ends_an_utterance_now(door: Door, speech: Speech) -> Non
         await socket.send_bytes(pcm(speech)[: 2 * 32_000])  # in the middle of the first utterance
         await socket.send_json({"type": "KeepAlive"})
         await socket.send_json({"type": "Finalize"})
-        came = []
+        came: list[dict[str, Any]] = []
         while "Finalized" not in kinds(came):
             came.append(await socket.receive_json(timeout=DEADLINE))
         assert kinds(came) == ["Metadata", "SpeechStarted", "Final", "UtteranceEnd", "Finalized"]

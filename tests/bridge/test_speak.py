@@ -68,7 +68,8 @@ class Talk:
 def pcm_of(frame: bytes) -> bytes:
     with wave.open(io.BytesIO(frame)) as file:
         assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
-        return file.readframes(file.getnframes())
+        frames: bytes = file.readframes(file.getnframes())
+    return frames
 
 
 async def talk(door: Door, query: str = "", **more: Any) -> Talk:
@@ -260,7 +261,7 @@ async def test_a_client_that_never_reads_is_hung_up_on_and_frees_the_engine(tmp_
         assert connection is not None
         assert connection.transport is not None
         await client.say("Speak", text="Endless story. And more.")
-        connection.transport.pause_reading()  # type: ignore[attr-defined]  # a TCP transport has it
+        connection.transport.pause_reading()
         await log_line(door.server.log, "closed Endless")
         assert door.server.memory < 300 * 2**20
 
