@@ -84,6 +84,7 @@ async function say() {
   wave.position = () => mine.player?.position ?? 0;
   wave.clear(0);
   showFigures();
+  $("sound").scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   tell($("speak-status"), t("speak-waits"));
   try {
     await speakInto(mine, spoken);
