@@ -10,11 +10,13 @@ from typing import Final
 from .accuracy import accuracy
 from .clients import clients, limit
 from .describing import connections, describing
+from .http import http, streams
 from .latency import latency
 from .listening import listening
 from .outside import outside
 from .report import Table, machine, progress
 from .start import start
+from .upload import upload
 
 TABLES: Final[dict[str, tuple[Callable[[], Awaitable[Table]], ...]]] = {
     "latency": (latency,),
@@ -24,6 +26,9 @@ TABLES: Final[dict[str, tuple[Callable[[], Awaitable[Table]], ...]]] = {
     "accuracy": (accuracy,),
     "outside": (outside,),
     "start": (start,),
+    "http": (http,),
+    "streams": (streams,),
+    "upload": (upload,),
 }
 
 
