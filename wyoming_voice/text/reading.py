@@ -1,0 +1,93 @@
+"""A sentence read from left to right: at each digit, sign or word that may need it, the first rule that applies.
+
+A rule is a pattern and what it is read as. Every pattern has an end in sight (bounded repeats, or runs that are not
+given back), and what no rule reads is passed over as a whole, so the work is linear in the length of the sentence.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Script = Literal["latin", "cyrillic"]
+"""Foreign letters that an engine reads as the speakers of the sentence's language would."""
+
+LEFT: Final = 60
+RIGHT: Final = 80
+"""Characters on each side that a rule may look at."""
+
+SPACE: Final = "[ \u00a0\u202f\u2009]"
+
+_AFTER_NUMBER: Final = re.compile(r"(?:,|,? (?:и|или|and|or)| ?[-–—])? $|[-–—]$")
+_SENTENCE_END: Final = re.compile(r"[\s\"'»”’)\]]*$")
+
+
+@dataclass(slots=True)
+class Sentence:
+    """The sentence that is being read, and what the last number was read as."""
+
+    text: str
+    reads: frozenset[Script] = frozenset()
+    region: str = ""
+    """The tag's second part, ``gb`` in ``en-gb``."""
+    number_end: int = -1
+    number_case: str = ""
+
+    def left(self, at: int) -> str:
+        return self.text[max(0, at - LEFT) : at]
+
+    def right(self, at: int) -> str:
+        return self.text[at : at + RIGHT]
+
+    def inherited(self, at: int) -> str:
+        """Return the case of the number before, where this one continues it: «между 5 и 7»; "" where none does."""
+        between = self.text[self.number_end : at] if 0 <= self.number_end <= at <= self.number_end + 8 else ""
+        return self.number_case if _AFTER_NUMBER.fullmatch(between) else ""
+
+    def said(self, end: int, case: str) -> None:
+        """Remember the number that ends here, and its case."""
+        self.number_end, self.number_case = end, case
+
+    def stop(self, match: re.Match[str]) -> str:
+        """Return the full stop of an abbreviation that ends the sentence too, or "" where it was only its own."""
+        ends = match[0].endswith(".") and _SENTENCE_END.match(self.text, match.end())
+        return "." if ends else ""
+
+
+Reader = Callable[[re.Match[str], Sentence], str | None]
+"""What a match is read as; None: not by this rule."""
+Rule = tuple[re.Pattern[str], Reader]
+
+
+def read(sentence: Sentence, begins: re.Pattern[str], rules: Mapping[str, Sequence[Rule]]) -> str:
+    """Read a sentence; ``begins`` finds where something may need it, its groups are named after the rules to try.
+
+    A match of ``begins`` is as long as what is passed over when no rule applies.
+    """
+    text, at, out = sentence.text, 0, []
+    for _ in range(len(text) + 1):
+        found = begins.search(text, at)
+        if found is None:
+            break
+        start = found.start()
+        out.append(text[at:start])
+        assert found.lastgroup is not None, "every alternative has a name"
+        for pattern, reader in rules[found.lastgroup]:
+            match = pattern.match(text, start)
+            if match is not None and match.end() > start and (words := reader(match, sentence)) is not None:
+                out.append(_apart(text, match, words))
+                at = match.end()
+                break
+        else:
+            at = found.end()
+            out.append(text[start:at])
+    out.append(text[at:])
+    return "".join(out)
+
+
+def _apart(text: str, match: re.Match[str], words: str) -> str:
+    """Set words apart from letters and digits that touch them."""
+    start, end = match.span()
+    before = " " if start and words[:1].isalnum() and text[start - 1].isalnum() else ""
+    after = " " if end < len(text) and words[-1:].isalnum() and text[end].isalnum() else ""
+    return before + words + after

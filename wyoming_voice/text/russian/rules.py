@@ -1,0 +1,39 @@
+"""The Russian rules in the order in which they are tried."""
+
+import re
+from typing import Final
+
+from ..reading import Sentence, read
+from . import code, date, grammar, quantity, word
+from .abbreviation import PHRASES, PLACES, WORDS
+
+_DOTTED: Final = "|".join(
+    re.escape(one).replace(r"\ ", r"\ ?")
+    for one in sorted({*PHRASES, *WORDS, *PLACES}, key=lambda name: (-len(name), name))
+)
+_BEGINS: Final = re.compile(
+    rf"""
+    (?P<number>(?<![^\W_])[0-9A-Fa-f]{{2}}(?=[:-][0-9A-Fa-f]{{2}}[:-])|(?<!\w)[+\-−–±]?(?:[$€£₽¥₸₴₿₺₾]\ ?)?\d++|[$€£¥₸₴₿₺₾]\ ?\d++|\d++|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅛⅜⅝⅞])
+    |(?P<latin>[A-Za-zÀ-ÖØ-öø-ÿ][A-Za-zÀ-ÖØ-öø-ÿ0-9_]*+)
+    |(?P<word>(?<![\w.-])(?i:{_DOTTED}|(?:пн|вт|ср|чт|пт|сб|вс)\.?\ ?[-–—])(?<=[.\w–—-])|(?<!\w)[А-ЯЁ]{{2,6}}(?![А-ЯЁа-яё])|(?<!\w)вв?\.|(?<!\w)[ХІ]{{1,3}}(?!\w))
+    |(?P<sign>[&№\#%₽$€°+=~≈§×÷±<>≤≥≠∞√])
+    """,
+    re.VERBOSE,
+)
+_RULES: Final = {
+    "number": (
+        *date.DATES, *code.CODES, *date.TIMES, *date.YEARS, *quantity.PRODUCTS, *quantity.FRACTIONS, *date.ORDINALS,
+        *quantity.QUANTITIES, *code.MIXED,
+    ),
+    "latin": (*word.ROMANS, *code.LATIN),
+    "word": word.WORD_RULES,
+    "sign": word.SIGNS,
+}  # fmt: skip
+
+
+def russian(sentence: Sentence) -> str:
+    """Read a Russian sentence."""
+    return read(sentence, _BEGINS, _RULES)
+
+
+warm = grammar.warm
