@@ -37,9 +37,9 @@ async def describing() -> Table:
         "describe → info, milliseconds",
         ("engines", "server", "connection", "p50", "p99", "worst", "goal"),
         rows,
-        f"{_ASKED} questions each, in turn, by a process that does nothing else. all busy: {', '.join(engines())} with two "
-        "clients each, so that one always waits. bare: a server of ten lines that echoes, asked in the same moments: what "
-        "this machine's scheduler costs. Goal: p99 under 10 ms.",
+        f"{_ASKED} questions each, in turn, by a process that does nothing else. all busy: {', '.join(engines())} with "
+        "two clients each, so that one always waits. bare: a server of ten lines that echoes, asked at the same time: "
+        "what this machine's scheduler costs. Goal: p99 under 10 ms.",
     )
 
 

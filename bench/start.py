@@ -45,7 +45,7 @@ async def start() -> Table:
         "Start, milliseconds",
         ("what", "first", "again, p50", "of it processor time", "times"),
         rows,
-        "Server: first is without compiled bytecode, as after an installation. Goals: describe within 1 s of the "
+        "Server: first is without any compiled bytecode, Python's own included. Goals: describe within 1 s of the "
         "process starting, a second start within 2 s. Worker: from starting the process until it has loaded its "
         "engine and listens; first may read the engine's files from the disk.",
     )
