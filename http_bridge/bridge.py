@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from aiohttp import web
 
@@ -14,6 +14,14 @@ from wyoming_voice.config import Settings
 from wyoming_voice.errors import EngineUnavailable
 
 from .output import Outputs
+
+
+class Session(Protocol):
+    """A connection that lasts."""
+
+    def stop(self) -> None:
+        """End it as if the client had asked for that."""
+        ...
 
 
 @dataclass(slots=True)
@@ -26,6 +34,8 @@ class Bridge:
     draining: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while no request is under way."""
+    sessions: set["Session"] = field(default_factory=set)
+    """Those that would last until the client closes."""
     _requests: int = 0
 
     @property
@@ -47,6 +57,12 @@ class Bridge:
             self._requests -= 1
             if not self._requests:
                 self.idle.set()
+
+    def drain(self) -> None:
+        """Let nobody new in, and end the sessions as soon as what was asked in them is done."""
+        self.draining = True
+        for session in self.sessions:
+            session.stop()
 
     def admit(self) -> None:
         """Let a request for work in; raises EngineUnavailable while the server is stopping."""

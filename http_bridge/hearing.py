@@ -19,6 +19,7 @@ from wyoming_voice.speech import Listening
 
 from .bridge import Bridge, bridge_of
 from .recording import Expected
+from .reply import to_json
 from .said import Done, Finalized, Said, Spelling, Told
 from .socket import Socket, parse, serve, side_by_side
 
@@ -212,6 +213,7 @@ async def listen(request: web.Request, asked: Asked, *, say_errors: bool) -> web
             largest=_LARGEST,
             heartbeat=None,  # while transcripts are behind, the socket is not read, and no pong would be seen
             say_errors=say_errors,
+            goodbye=to_json({"type": asked.close}),
         )
 
 

@@ -100,7 +100,7 @@ class BridgeServer:
 
     async def drain(self, seconds: float) -> None:
         """Refuse new work from now on, and give the requests under way so many seconds to end."""
-        self._bridge.draining = True
+        self._bridge.drain()
         try:
             async with asyncio.timeout(seconds):
                 await self._bridge.idle.wait()

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, Final
 
 from aiohttp import WSMsgType, web
@@ -28,9 +28,13 @@ class Left(Exception):
 class Socket:
     """One client."""
 
-    def __init__(self, peer: web.WebSocketResponse, request: web.Request) -> None:
+    def __init__(self, peer: web.WebSocketResponse, request: web.Request, goodbye: str) -> None:
         self._peer = peer
         self._request = request
+        self._goodbye: str | None = goodbye
+        self._waiting: asyncio.Timeout | None = None
+        self.stopping = False
+        """Whether the server is."""
         self._write_seconds = bridge_of(request).settings.limits.write
         self._warnings = 0
         self.sent_at = 0.0
@@ -44,14 +48,26 @@ class Socket:
             left = max(began, self.sent_at) + seconds - loop.time()
             if left <= 0:
                 raise Deadline(f"Nothing was said for {seconds:g} seconds.")
+            if self.stopping and self._goodbye is not None:
+                goodbye, self._goodbye = self._goodbye, None
+                return goodbye
             try:
-                message = await self._peer.receive(left)
+                async with asyncio.timeout(left) as self._waiting:
+                    message = await self._peer.receive()
             except TimeoutError:
                 continue
+            finally:
+                self._waiting = None
             if message.type is WSMsgType.TEXT or message.type is WSMsgType.BINARY:
                 content: str | bytes = message.data
                 return content
             raise Left
+
+    def stop(self) -> None:
+        """Take the client to have said goodbye: what it asked for is done first."""
+        self.stopping = True
+        if self._waiting is not None and not self._waiting.expired():
+            self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def send(self, message: Mapping[str, object]) -> None:
         """Send a JSON message; raises Left, also when the client does not read for ``limits.write`` seconds."""
@@ -97,11 +113,13 @@ async def serve(
     largest: int,
     heartbeat: float | None,
     say_errors: bool,
+    goodbye: str = '{"type": "Close"}',
 ) -> web.WebSocketResponse:
     """Turn the request into a WebSocket and talk; then close it, with the code that an error has.
 
     ``largest`` is the bytes of a message. ``heartbeat`` is the seconds between two pings; None for a client that must
     speak up by itself. ``say_errors``: an error is also a message, ``Error{code, message}``, before the close.
+    ``goodbye`` is the message that ends a session in order; it is taken for said when the server stops.
     """
     peer = web.WebSocketResponse(
         compress=False,  # audio does not become smaller, only later
@@ -112,8 +130,11 @@ async def serve(
     )
     await peer.prepare(request)
     request[STREAMING] = peer
-    socket = Socket(peer, request)
-    with suppress(Left):
+    socket = Socket(peer, request, goodbye)
+    sessions = bridge_of(request).sessions
+    sessions.add(socket)
+    with suppress(Left), ExitStack() as stack:
+        stack.callback(sessions.discard, socket)
         try:
             await talk(socket)
         except VoiceError as error:
@@ -121,7 +142,7 @@ async def serve(
                 await socket.send({"type": "Error", "code": error.code, "message": error.text})
             await socket.close(CLOSE[error.code], error.text)
         else:
-            await socket.close(1000)
+            await socket.close(1001 if socket.stopping else 1000)
     return peer
 
 
