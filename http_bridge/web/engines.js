@@ -6,7 +6,8 @@ import { duration, language, languageName, size, t } from "./words.js";
 
 const EVERY = 3000; // milliseconds
 let timer = 0;
-let seen = {};
+let turn = 0; // of watching; an answer that comes after the next has begun sets no timer
+const seen = {};
 
 const PARTS = {
   engines: { path: "engines", show: showEngines },
@@ -16,10 +17,10 @@ const PARTS = {
 /** Keep this part of the page true until another one is looked at. */
 export async function watch(part) {
   clearTimeout(timer);
+  const mine = ++turn;
   const watched = PARTS[part];
   if (!watched) return;
-  const mine = (timer = setTimeout(() => {}, 0));
-  const status = $("engines-status");
+  const status = $(`${part}-status`);
   let next;
   try {
     if (!document.hidden) {
@@ -33,7 +34,7 @@ export async function watch(part) {
     tell(status, error instanceof ServerError ? error.message : t("unreachable"), true);
     next = EVERY * 2;
   }
-  if (timer === mine) timer = setTimeout(() => watch(part), next);
+  if (turn === mine) timer = setTimeout(() => watch(part), next);
 }
 
 function showEngines({ engines }) {

@@ -89,7 +89,7 @@ async def test_generated_requests_are_answered_as_described(door: Door) -> None:
         "--phases=examples,coverage,fuzzing",
         f"--max-examples={EXAMPLES}",
         f"--checks={CHECKS}",
-        "--workers=2",
+        "--workers=1",  # with two, Python 3.11 itself fails now and then: it parses in one thread at a time only
         "--request-timeout=20",
         "--seed=1",
         "--generation-database=none",
