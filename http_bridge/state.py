@@ -48,6 +48,8 @@ class EngineReply(BaseModel):
     task: Literal["tts", "asr", "remote"]
     state: Literal["unavailable", "cold", "loading", "ready", "busy"]
     missing: str | None = Field(default=None, description="What keeps it from working, and the command that mends it")
+    loading_seconds: float | None = Field(default=None, description="How long it has been loading")
+    load_seconds: float | None = Field(default=None, description="How long it took the last time")
     languages: list[str] = []
     voices: int = 0
     workers: int = Field(description="Processes that run")
@@ -63,7 +65,7 @@ class EnginesReply(BaseModel):
 
 
 class RequestReply(BaseModel):
-    """A request of late; never what was said or heard."""
+    """A request of late; what was said or heard only where the user wants that (bridge.recent_texts)."""
 
     task: Literal["tts", "asr"]
     engine: str
@@ -73,6 +75,7 @@ class RequestReply(BaseModel):
     seconds: float | None = Field(default=None, description="Seconds in all; none while it runs")
     audio: float = Field(description="Seconds of audio")
     outcome: str = Field(description="ok, cancelled, an error's code, or empty while it runs")
+    text: str | None = Field(default=None, description="What was said or heard, where bridge.recent_texts is on")
 
 
 class RequestsReply(BaseModel):
@@ -159,6 +162,7 @@ async def requests(request: web.Request) -> web.StreamResponse:
             seconds=seen.seconds,
             audio=seen.audio,
             outcome=seen.outcome,
+            text=seen.text or None,
         )
         for seen in reversed(recent)
     ]
@@ -252,6 +256,8 @@ def _engine(catalogue: Catalogue, place: Place, state: EngineState, memory: int)
         task=spec.task if spec is not None else "remote",
         state=_state(place, state),
         missing=place.missing,
+        loading_seconds=state.loading,
+        load_seconds=state.load_seconds,
         languages=sorted(map(canonical, languages)),
         voices=len(spoken),
         workers=state.ready + state.busy + state.starting,

@@ -83,7 +83,7 @@ class App:
         self.settings = settings
         self.voices = voices
         self.pool = pool
-        self.metrics = Metrics()
+        self.metrics = Metrics(texts=settings.bridge.recent_texts)
         self.speech = Speech(settings, pool, lambda: voices.catalogue, self.metrics)
 
     def memory(self, engine: str) -> int:

@@ -146,6 +146,9 @@ class Bridge(_Section):
     cors: tuple[str, ...] = Field(
         default=(), description="Other sites whose pages may use it, such as `https://example.org`"
     )
+    recent_texts: bool = Field(
+        default=False, description="Show what was said and heard in the list of recent requests; kept in memory only"
+    )
     ingress: bool = Field(default=False, description="Trust Home Assistant's ingress (in the add-on only)")
     tls: Tls = Tls()
 

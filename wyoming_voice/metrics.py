@@ -1,4 +1,4 @@
-"""The instruments, named once, and the requests of late. Nothing here knows what was said or heard."""
+"""The instruments, named once, and the requests of late. They know what was said only if the user wants that."""
 
 import asyncio
 import time
@@ -14,6 +14,7 @@ from .errors import VoiceError
 
 _QUICK: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _RECENT: Final = 50
+_TEXT: Final = 300  # characters
 
 
 @dataclass(slots=True)
@@ -34,6 +35,8 @@ class Observation:
     """Seconds of audio spoken or heard."""
     outcome: str = ""
     """``ok``, ``cancelled``, or an error's code; empty while it runs."""
+    text: str = ""
+    """The beginning of what was said or heard, where the user wants to see that."""
     _clock: float = field(default_factory=time.perf_counter)
 
     @property
@@ -51,7 +54,8 @@ class Observation:
 class Metrics:
     """The instruments of one application."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, texts: bool = False) -> None:
+        self._texts = texts
         self.registry = CollectorRegistry()
         self.recent: deque[Observation] = deque(maxlen=_RECENT)
         """The last requests, those under way among them, oldest first."""
@@ -96,6 +100,11 @@ class Metrics:
             self._audio.labels(task, seen.engine).inc(seen.audio)
             if seen.first is not None:
                 self._first.labels(task, seen.engine).observe(seen.first)
+
+    def tell(self, seen: Observation, text: str) -> None:
+        """Note what was said or heard, in memory and only if the user wants that."""
+        if self._texts and len(seen.text) < _TEXT:
+            seen.text = f"{seen.text} {text.strip()}".strip()[:_TEXT]
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"wyoming_voice_{name}", text, labels, registry=self.registry)

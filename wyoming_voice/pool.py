@@ -230,6 +230,7 @@ class Pool:
             if not line.serving:
                 self._fail_waiting(slot.engine, error)
         else:
+            self._lines[slot.engine].load_seconds = self._clock.time() - slot.since
             slot.worker, slot.turns = worker, 0
             self._schedule.set(slot, State.READY)
             self._spawn(self._watch(slot, worker), f"watch {slot.engine}")

@@ -99,6 +99,8 @@ class Line:
     tickets: int = 0
     turn_seconds: float = _FIRST_GUESS
     waiting: int = 0
+    load_seconds: float | None = None
+    """How long its last worker took to load; None: there was none yet."""
     no_more_before: float = 0.0
     """When one more worker may be started than there are: the last one tried did not start."""
 
@@ -145,6 +147,10 @@ class EngineState:
     ready: int
     busy: int
     waiting: int
+    loading: float | None = None
+    """Seconds that a worker has been loading; None: none is."""
+    load_seconds: float | None = None
+    """Seconds that the last one took."""
 
     def __str__(self) -> str:
         return f"{self.busy} busy, {self.ready} ready, {self.starting} starting, {self.waiting} waiting"
@@ -164,10 +170,18 @@ class Schedule:
 
     def states(self) -> Mapping[str, EngineState]:
         """Describe every engine."""
-        return {
-            name: EngineState(line.count(State.STARTING), line.count(State.READY), line.count(State.BUSY), line.waiting)
-            for name, line in self.lines.items()
-        }
+        return {name: self._state(line) for name, line in self.lines.items()}
+
+    def _state(self, line: Line) -> EngineState:
+        began = [slot.since for slot in line.slots if slot.state is State.STARTING]
+        return EngineState(
+            starting=len(began),
+            ready=line.count(State.READY),
+            busy=line.count(State.BUSY),
+            waiting=line.waiting,
+            loading=self.time() - min(began) if began else None,
+            load_seconds=line.load_seconds,
+        )
 
     def decide(self) -> Decision:
         """Decide which turns can be had now, which slots to start and which to stop; the slots are marked so."""

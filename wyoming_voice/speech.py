@@ -121,6 +121,7 @@ class Speech:
                 speed=utterance.speed,
                 pitch=utterance.pitch,
             )
+            self._metrics.tell(seen, first)
             with self._pool.ticket(voice.engine) as ticket:
                 output = _Output(audio, utterance.rate, self._settings.limits.audio_ahead, seen)
                 if whole is not None and voice.ssml:
@@ -128,6 +129,7 @@ class Speech:
                 else:
                     await self._say(ticket, segment, output)
                     async for sentence in sentences:
+                        self._metrics.tell(seen, sentence)
                         await self._say(ticket, replace(segment, text=sentence), output)
                 await output.finish()
 
@@ -172,6 +174,7 @@ class Speech:
                         async with aclosing(self._recognise(ticket, cut.pcm, language, listening)) as pieces:
                             async for heard in pieces:
                                 seen.progress()
+                                self._metrics.tell(seen, heard.text)
                                 yield _placed(heard, space, cut.start_seconds)
                                 space = ""
                         if seen.first is not None and language.partition("-")[0] not in _SPACELESS:

@@ -62,8 +62,15 @@ function card(engine) {
       }, t("unload"))] : []),
     ),
     make("p", { class: "hint" }, [engine.description, engine.licence].filter(Boolean).join(" · ")),
+    ...(engine.state === "loading" ? [progress(engine)] : []),
     engine.missing ? missing(engine.missing) : make("dl", { class: "figures" }, ...figures.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, String(value))))),
   );
+}
+
+/** How far an engine is with loading: measured by the last time, and open-ended before that. */
+function progress(engine) {
+  const known = engine.load_seconds ? { max: engine.load_seconds, value: Math.min(engine.loading_seconds ?? 0, engine.load_seconds * 0.97) } : {};
+  return make("progress", { ...known, "aria-label": t("loading") });
 }
 
 /** What keeps an engine from working; the command that mends it stands out. */
@@ -108,7 +115,7 @@ function line(request) {
     figure("first-short", request.first),
     figure("total-short", request.seconds),
     figure("audio-short", request.audio),
-    make("td", { class: good ? "" : "bad" }, good ? t(outcome) : outcome),
+    make("td", { class: good ? "" : "bad" }, good ? t(outcome) : outcome, ...(request.text ? [make("div", { class: "hint" }, request.text)] : [])),
   );
 }
 
