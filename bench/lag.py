@@ -32,7 +32,7 @@ async def lag(port: int) -> AsyncIterator[Lags]:
         )
         try:
             yield lags
-            lags |= json.loads((await process.communicate())[0])  # its input ends: so do the questions
+            lags |= json.loads((await process.communicate(b""))[0])  # the end of its input ends the questions
         finally:
             if process.returncode is None:
                 process.kill()
