@@ -59,7 +59,9 @@ async def test_requests_follow_one_another_on_a_connection(server: ServerProcess
 async def test_a_text_at_the_limit_is_spoken_and_one_over_it_is_refused(server: ServerProcess) -> None:
     text = ("word " * LIMIT)[: LIMIT - 1] + "s"
     assert words(await ask(server, say(text))) == LIMIT // 5
-    code, why = refused(await ask(server, say(text + "!")))
+    events = await ask(server, say(text + "!"))
+    assert kinds(events) == ["error", "audio-stop"]
+    code, why = refused(events)
     assert code == "too-large"
     assert f"{LIMIT} characters" in why
     assert "limits.text" in why
@@ -150,7 +152,9 @@ async def test_ssml_that_is_none_is_refused_with_what_is_wrong(server: ServerPro
 async def test_a_wrong_request_is_told_why_and_the_connection_ends(
     server: ServerProcess, data: dict[str, object]
 ) -> None:
-    code, why = refused(await ask(server, Event(type="synthesize", data=data)))
+    events = await ask(server, Event(type="synthesize", data=data))
+    assert kinds(events) == ["error", "audio-stop"]
+    code, why = refused(events)
     assert code == "bad-request"
     assert why.endswith((".", ";"))
 

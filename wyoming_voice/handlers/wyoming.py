@@ -14,7 +14,7 @@ from wyoming_voice import fields
 from wyoming_voice.audio import Converter, PcmFormat, check_format
 from wyoming_voice.channel import Channel
 from wyoming_voice.connection import Connection, Job
-from wyoming_voice.errors import BadRequest, TooLarge, UnknownEngine
+from wyoming_voice.errors import BadRequest, TooLarge, UnknownEngine, VoiceError
 from wyoming_voice.link import PITCH, SPEED
 from wyoming_voice.listening import HEARD
 from wyoming_voice.speech import Listening, Speech, Utterance
@@ -68,10 +68,19 @@ class Speaking:
         self._text: Channel[str] = Channel(most, len)
         self._streams = event.type == "synthesize-start"
         self.complete = False
-        self._utterance = _utterance(event, self._text)
-        if not self._streams:
-            self._take(fields.text(event.data))
+        self._request = self._read(event)
+
+    def _read(self, event: Event) -> Utterance | VoiceError:
+        """Read the request; what is wrong with it is told by the job, which then also ends the audio."""
+        try:
+            utterance = _utterance(event, self._text)
+            if not self._streams:
+                self._take(fields.text(event.data))
+                self._finish()
+        except VoiceError as error:
             self._finish()
+            return error
+        return utterance
 
     def accept(self, event: Event) -> bool:
         """Take the text as it comes; the whole text that Home Assistant sends after its chunks is dropped."""
@@ -90,8 +99,10 @@ class Speaking:
 
     async def run(self) -> None:
         """Speak; the audio starts with the first sentence."""
+        if isinstance(self._request, VoiceError):
+            raise self._request
         started = False
-        async with self._speech.synthesize(self._utterance) as audio:
+        async with self._speech.synthesize(self._request) as audio:
             async for chunk in audio:
                 events = [chunk.event()]
                 if not started:
