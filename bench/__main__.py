@@ -13,6 +13,7 @@ from .describing import connections, describing
 from .http import http, streams
 from .latency import latency
 from .listening import listening
+from .normalize import text
 from .outside import outside
 from .report import Table, machine, progress
 from .start import start
@@ -23,6 +24,7 @@ TABLES: Final[dict[str, tuple[Callable[[], Awaitable[Table]], ...]]] = {
     "describe": (describing, connections),
     "clients": (clients, limit),
     "listening": (listening,),
+    "text": (text,),
     "accuracy": (accuracy,),
     "outside": (outside,),
     "start": (start,),

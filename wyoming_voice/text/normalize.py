@@ -3,8 +3,8 @@
 Own rules over num2words (numerals in every case) and pymorphy3 (the form of the noun after a number), after trying what
 exists on fifty sentences of a smart home and on hostile input:
 
-* ru-normalizr 1.3 (MIT) is the best for Russian, but takes 6 ms a sentence and 80 s for 100,000 letters, capitalises and
-  adds full stops to sentences, and reads «CO2 850 ppm» as «си оу две тысячи восемьсот пятьдесят ппм».
+* ru-normalizr 1.3 is the best for Russian, but takes 6 ms a sentence and 80 s for 100,000 letters, capitalises and adds
+  full stops to sentences, and reads «CO2 850 ppm» as «си оу две тысячи восемьсот пятьдесят ппм».
 * rutextnorm 2.1 (MIT) takes 0.2 ms, but knows no gender («один книга») and few units, and hangs on 100,000 digits.
 * runorm is a neural network with torch; nemo_text_processing needs pynini, compiles its grammars for minutes, and its
   Russian grammars are large and slow; damga brings 128 MB of transducers.
@@ -40,6 +40,6 @@ def normalize(sentence: str, language: str, reads: frozenset[Script] = frozenset
 
 
 def warm(language: str) -> None:
-    """Load what the language needs, about 0.3 s and 40 MB for Russian; later sentences take well under a millisecond."""
+    """Load what the language needs: about 0.3 s and 40 MB for Russian. A sentence then takes far less than 1 ms."""
     normalize("1 час", language)
     normalize("1st 5", language)

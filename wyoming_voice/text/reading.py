@@ -18,6 +18,7 @@ RIGHT: Final = 80
 
 SPACE: Final = "[ \u00a0\u202f\u2009]"
 
+_WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _AFTER_NUMBER: Final = re.compile(r"(?:,|,? (?:и|или|and|or)| ?[-–—])? $|[-–—]$")
 _SENTENCE_END: Final = re.compile(r"[\s\"'»”’)\]]*$")
 
@@ -32,6 +33,11 @@ class Sentence:
     """The tag's second part, ``gb`` in ``en-gb``."""
     number_end: int = -1
     number_case: str = ""
+    shouted: bool = False
+    """No letter is small, so that capitals tell nothing."""
+
+    def __post_init__(self) -> None:
+        self.shouted = self.text.upper() == self.text and len(_WORD.findall(self.text[:RIGHT])) > 1
 
     def left(self, at: int) -> str:
         return self.text[max(0, at - LEFT) : at]
@@ -64,18 +70,19 @@ def read(sentence: Sentence, begins: re.Pattern[str], rules: Mapping[str, Sequen
 
     A match of ``begins`` is as long as what is passed over when no rule applies.
     """
-    text, at, out = sentence.text, 0, []
+    text, at, out = sentence.text, 0, [""]
     for _ in range(len(text) + 1):
         found = begins.search(text, at)
         if found is None:
             break
         start = found.start()
-        out.append(text[at:start])
+        if start > at:
+            out.append(text[at:start])
         assert found.lastgroup is not None, "every alternative has a name"
         for pattern, reader in rules[found.lastgroup]:
             match = pattern.match(text, start)
             if match is not None and match.end() > start and (words := reader(match, sentence)) is not None:
-                out.append(_apart(text, match, words))
+                out.append(_apart(text, match, words, out[-1]))
                 at = match.end()
                 break
         else:
@@ -85,9 +92,14 @@ def read(sentence: Sentence, begins: re.Pattern[str], rules: Mapping[str, Sequen
     return "".join(out)
 
 
-def _apart(text: str, match: re.Match[str], words: str) -> str:
+def _apart(text: str, match: re.Match[str], words: str, before: str) -> str:
     """Set words apart from letters and digits that touch them."""
     start, end = match.span()
-    before = " " if start and words[:1].isalnum() and text[start - 1].isalnum() else ""
-    after = " " if end < len(text) and words[-1:].isalnum() and text[end].isalnum() else ""
-    return before + words + after
+    first = " " if start and _joins(words[:1]) and _joins(text[start - 1]) and not before.endswith(" ") else ""
+    last = " " if end < len(text) and _joins(words[-1:]) and _joins(text[end]) else ""
+    return first + words + last
+
+
+def _joins(char: str) -> bool:
+    """Whether it is of a word or a number; «²» is neither."""
+    return char.isalpha() or char.isdecimal()

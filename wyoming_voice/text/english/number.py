@@ -18,7 +18,7 @@ def _converter() -> Any:
 
 @lru_cache(maxsize=4096)
 def cardinal(number: int, *, british: bool = False) -> str:
-    """ "two thousand twenty-six"."""
+    """Read "two thousand twenty-six"."""
     if number >= LARGEST:
         return digits(str(number))
     words: str = _converter().to_cardinal(number).replace(",", "")
@@ -27,15 +27,15 @@ def cardinal(number: int, *, british: bool = False) -> str:
 
 @lru_cache(maxsize=4096)
 def ordinal(number: int) -> str:
-    """ "twenty-first"."""
+    """Read "twenty-first"."""
     words: str = _converter().to_ordinal(number).replace(",", "").replace(" and ", " ")
     return words.removeprefix("one ") if words in {"one hundredth", "one thousandth"} else words
 
 
 def year(number: int) -> str:
-    """ "twenty twenty-six", "nineteen oh five", "two thousand nine"."""
+    """Read "twenty twenty-six", "nineteen oh five", "two thousand nine"."""
     high, low = divmod(number, 100)
-    if not 1100 <= number <= 2999 or 2000 <= number <= 2009 or (low == 0 and high % 10 == 0):
+    if not 1010 <= number <= 2999 or 2000 <= number <= 2009 or (low == 0 and high % 10 == 0):
         return cardinal(number)
     if low == 0:
         return f"{cardinal(high)} hundred"
@@ -55,12 +55,12 @@ def whole(text: str, *, british: bool = False) -> str:
 
 
 def decimal(before: str, after: str) -> str:
-    """ "three point one four"."""
+    """Read "three point one four"."""
     return f"{whole(before)} point {digits(after)}"
 
 
 def fraction(above: int, below: int) -> str:
-    """ "one half", "three quarters", "two fifths"."""
+    """Read "one half", "three quarters", "two fifths"."""
     special = {2: ("half", "halves"), 4: ("quarter", "quarters")}
     one, many = special.get(below, (ordinal(below), ordinal(below) + "s"))
     return f"{cardinal(above)} {one if above == 1 else many}"

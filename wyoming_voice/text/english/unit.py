@@ -90,8 +90,8 @@ nm = nanometer nanometers
 mi mi. = mile miles
 yd = yard yards
 ft ft. = foot feet
-in. inch = inch inches
-" ″ = inch inches
+in in. inch = inch inches
+″ = inch inches
 m² m2 sqm = square_meter square_meters
 km² km2 = square_kilometer square_kilometers
 cm² cm2 = square_centimeter square_centimeters
@@ -167,13 +167,14 @@ UNITS: Final[dict[str, tuple[str, str]]] = {
 }
 SCALES: Final = {
     "k": "thousand", "K": "thousand", "thousand": "thousand", "M": "million", "m": "million", "mn": "million",
-    "million": "million", "B": "billion", "bn": "billion", "billion": "billion", "T": "trillion", "trillion": "trillion",
+    "million": "million", "B": "billion", "bn": "billion", "billion": "billion", "T": "trillion",
+    "trillion": "trillion",
 }  # fmt: skip
 SMALL: Final = {"$": ("cent", "cents"), "€": ("cent", "cents"), "£": ("penny", "pence"), "USD": ("cent", "cents")}
 """What the hundredth part of a currency is."""
 CURRENCY: Final = "(?:US\\$|[$€£¥₽₴₸₹₿₺])"
 
-_WORDS: Final = frozenset("\" ″ in. d t m s h".split())
+_WORDS: Final = frozenset("″ in d t m s h".split())
 
 
 def _pattern(symbols: "frozenset[str]") -> str:
@@ -182,5 +183,5 @@ def _pattern(symbols: "frozenset[str]") -> str:
 
 SYMBOL: Final = (
     rf"(?:(?:{_pattern(frozenset(UNITS) - _WORDS)})(?![^\W_]|[·/²³]\w)"
-    rf"|(?:{_pattern(_WORDS)})(?![^\W_]|[·/²³'’]\w|\.\w))"
+    rf"|(?:{_pattern(_WORDS - {'in'})})(?![^\W_]|[·/²³'’]\w|\.\w)|in(?= ?(?:$|[,;:!?)×])|\.(?:\s|$)))"
 )

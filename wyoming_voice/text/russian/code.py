@@ -3,13 +3,24 @@
 import re
 from typing import Final
 
-from ..reading import Reader, Rule, Sentence
-from ..entity import DOMAINS, ENTITY, HOST, MAIL
+from wyoming_voice.text.entity import DOMAINS, ENTITY, HOST, MAIL
+from wyoming_voice.text.reading import Reader, Rule, Sentence
+
 from . import latin
 from .brand import BRANDS, PHRASES
+from .lexicon import HOUSE, LETTERS
 from .number import cardinal, digits, whole
 
-_SIGNS: Final = {".": "точка", "@": "собака", "-": "дефис", "_": "подчёркивание", "+": "плюс", "/": "слэш", ":": "двоеточие", "%": "процент"}
+_SIGNS: Final = {
+    ".": "точка",
+    "@": "собака",
+    "-": "дефис",
+    "_": "подчёркивание",
+    "+": "плюс",
+    "/": "слэш",
+    ":": "двоеточие",
+    "%": "процент",
+}
 _PIECES: Final = re.compile(r"[A-Za-z]+|\d+|[А-Яа-яЁё]+|[.@_+/:%-]")
 
 
@@ -30,7 +41,7 @@ def _mail(match: re.Match[str], _sentence: Sentence) -> str:
     return _spelled(match[0])
 
 
-def _host(match: re.Match[str], sentence: Sentence) -> str | None:
+def _host(match: re.Match[str], _sentence: Sentence) -> str | None:
     if match["port"]:
         return f"{_spelled(match['host'])} порт {cardinal(int(match['port']))}"
     return _spelled(match[0])
@@ -44,7 +55,8 @@ def _entity(match: re.Match[str], _sentence: Sentence) -> str | None:
     domain = BRANDS.get(match["domain"].replace("_", " "))
     if domain:
         pieces = re.findall(r"[A-Za-z]+|\d+", match["object"])
-    return " ".join([domain] * bool(domain) + [whole(piece) if piece.isdigit() else latin.say(piece) for piece in pieces])
+    said = [whole(piece) if piece.isdigit() else latin.say(piece) for piece in pieces]
+    return " ".join([domain, *said] if domain else said)
 
 
 def _address(match: re.Match[str], _sentence: Sentence) -> str | None:
@@ -84,7 +96,9 @@ def _version(match: re.Match[str], _sentence: Sentence) -> str:
 
 
 _VERSION_BEFORE: Final = re.compile(
-    r"(?:верси[а-яё]+|релиз[а-я]*|прошивк[а-я]+|обновлени[а-я]+|python|android|ios|firmware|v|bluetooth|usb|wi-fi|hdmi|zigbee|linux|ubuntu|home assistant) ?$", re.IGNORECASE
+    r"(?:верси[а-яё]+|релиз[а-я]*|прошивк[а-я]+|обновлени[а-я]+|python|android|ios|firmware|v|bluetooth|usb"
+    r"|wi-fi|hdmi|zigbee|linux|ubuntu|home assistant) ?$",
+    re.IGNORECASE,
 )
 
 
@@ -113,7 +127,7 @@ def _release(match: re.Match[str], _sentence: Sentence) -> str:
     return "версия " + " точка ".join(whole(part) for part in match[1].split("."))
 
 
-def _mixed(match: re.Match[str], sentence: Sentence) -> str | None:
+def _mixed(match: re.Match[str], _sentence: Sentence) -> str | None:
     """«5G», «4K», «T-34», «E27»."""
     said = []
     for piece in re.findall(r"[A-Za-z]+|\d+|[А-Яа-яЁё]+", match[0]):
@@ -134,15 +148,34 @@ def _rule(pattern: str, reader: Reader, flags: int = 0) -> Rule:
 
 
 CODES: Final = (
-    _rule(r"(?P<ip>\d{1,3}(?:\.\d{1,3}){3})(?![\d.]\d|\d)(?:/(?P<mask>\d{1,2}))?(?::(?P<port>\d{1,5}))?(?!\d)", _address),
+    _rule(r"(?P<ip>\d{1,3}(?:\.\d{1,3}){3})(?![\d.]\d|\d)(?:/(?P<mask>\d{1,2}))?(?::(?P<port>\d{1,5}))?"
+        r"(?!\d)", _address),
     _rule(r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}(?![\w:])", _mac),
-    _rule(r"(?P<country>\+7|8)[ -]?\(?(?P<area>\d{3})\)?[ -]?(?P<one>\d{3})[ -]?(?P<two>\d\d)[ -]?(?P<three>\d\d)(?![\d-]\d|\d)", _phone),
+    _rule(r"(?P<country>\+7|8)[ -]?\(?(?P<area>\d{3})\)?[ -]?(?P<one>\d{3})[ -]?(?P<two>\d\d)[ -]?"
+        r"(?P<three>\d\d)(?![\d-]\d|\d)", _phone),
     _rule(r"\+\d{1,3}(?:[ -]\(?\d{2,4}\)?){2,5}(?![\d-]\d|\d)", _foreign_phone),
     _rule(r"\d{3}-\d\d-\d\d(?![\d-]\d|\d)", _short_phone),
-    _rule(r"(?P<version>\d{1,6}(?:\.\d{1,6}){2,5})(?![\d.]\d|\d)", _version),
+    _rule(r"(?![1-9]\d{0,2}(?:\.\d{3}){2,}(?![\d.]\d))(?P<version>\d{1,6}(?:\.\d{1,6}){2,5})(?![\d.]\d|\d)", _version),
     _rule(r"(?P<version>\d{1,4}\.\d{1,4})(?![\d.]\d|\d)", _labelled),
     _rule(MAIL, _mail),
 )  # fmt: skip
+_LETTERED: Final = re.compile(
+    rf"{HOUSE.pattern}|(?:поезд|рейс|автобус|маршрут|школ|кабинет|аудитори|класс|корпус|строени|подъезд)[а-я]* ?$",
+    re.IGNORECASE,
+)
+
+
+def _lettered(match: re.Match[str], sentence: Sentence) -> str | None:
+    """«дом 5А», «5 А класс»."""
+    if not (_LETTERED.search(sentence.left(match.start())) or sentence.right(match.end()).startswith(" класс")):
+        return None
+    return f"{whole(match[1])} {LETTERS[match[2].lower()]}"
+
+
+MODELS: Final = (
+    _rule(r"(\d{1,4})[ -]?[«\"]?([А-ЕЖЗИКЛМа-ежзиклм])[»\"]?(?!\w)", _lettered),
+    _rule(r"\d{1,4}[KDGP](?![^\W_])", _mixed),
+)
 MIXED: Final = (
     _rule(r"\d{1,6}-?[A-Za-z][A-Za-z0-9]{0,20}(?!\w)", _mixed),
     _rule(r"\d{1,6}[А-Яа-яЁё](?!\w)", _mixed),
@@ -154,6 +187,7 @@ LATIN: Final = (
     _rule(r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}(?![\w:])", _mac),
     _rule(r"v\.? ?(\d{1,5}(?:\.\d{1,5}){1,5})(?!\w)", _release, re.IGNORECASE),
     _rule(rf"(?:{'|'.join(re.escape(phrase) for phrase in PHRASES)})(?![^\W_])", _latin, re.IGNORECASE),
+    _rule(r"Dr\.", lambda _match, _sentence: "доктор"),
     _rule(r"(?:PM ?2\.5|C\+\+|C#)(?![^\W_])", _latin, re.IGNORECASE),
     _rule(r"[A-Za-zÀ-ÖØ-öø-ÿ][A-Za-zÀ-ÖØ-öø-ÿ0-9]*+(?:['’-][A-Za-zÀ-ÖØ-öø-ÿ0-9]++){0,3}", _latin),
 )  # fmt: skip

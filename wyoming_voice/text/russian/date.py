@@ -3,14 +3,15 @@
 import re
 from typing import Final
 
-from ..reading import Rule, Sentence
-from .grammar import NEXT_WORD, agreement, forms, governed
+from wyoming_voice.text.reading import Reader, Rule, Sentence
+
+from .grammar import NEXT_WORD, Form, forms, governed
 from .lexicon import MONTH_SHORT, MONTHS
 from .number import Case, Gender, cardinal, joined, ordinal
 from .unit import UNITS
 
 _IS_DATE: Final = re.compile(
-    r"(?:^|(?<!\w)(?:сегодня|завтра|вчера|послезавтра|позавчера|дата|число|сейчас|это|был[оа]?|наступило|[а-я]+:)(?: —)?"
+    r"(?:^|(?<!\w)(?:сегодня|завтра|вчера|послезавтра|позавчера|дата|число|сейчас|это|наступило|[а-я]+:)(?: —)?"
     r"|[а-я]+(?:ник|рг|да|ца|та|нье|ье),?|[—:(]) ?$",
     re.IGNORECASE,
 )
@@ -28,11 +29,11 @@ _YEAR_FORMS: Final[dict[Case, tuple[str, str]]] = {
 _ENDINGS: Final[tuple[tuple[Case, Gender, bool], ...]] = (
     ("n", "m", False), ("g", "m", False), ("d", "m", False), ("i", "m", False), ("p", "m", False), ("n", "f", False),
     ("g", "f", False), ("a", "f", False), ("n", "n", False), ("n", "m", True), ("g", "m", True), ("d", "m", True),
-    ("i", "m", True),
+    ("p", "m", True), ("i", "m", True),
 )  # fmt: skip
 _CARDINAL_ENDINGS: Final[dict[str, Case]] = {
-    "ти": "g", "ми": "i", "мя": "i", "ех": "g", "ёх": "g", "ух": "g", "ем": "d", "ём": "d", "ум": "d", "ю": "i", "ью": "i",
-    "и": "g",
+    "ти": "g", "ми": "i", "мя": "i", "ех": "g", "ёх": "g", "ух": "g", "ем": "d", "ём": "d", "ум": "d", "ю": "i",
+    "ью": "i", "и": "g", "ка": "g",
 }  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def _day_case(sentence: Sentence, start: int, end: int) -> Case:
     wanted = governed(sentence, start, end)
     if wanted:
         return "g" if wanted == ("g", "i") else "a" if wanted[0] == "i" else wanted[0]
-    left, right = sentence.left(start), sentence.text[end:].strip(" .!?»\")")
+    left, right = sentence.left(start), sentence.text[end:].strip(' .!?»")')
     only = not left.strip() and not right
     named = _IS_DATE.search(left) if left.strip() else None
     return "n" if only or named or _DAY_NAME.search(left) else "g"
@@ -75,12 +76,13 @@ def _worded(match: re.Match[str], sentence: Sentence) -> str | None:
     if not 1 <= int(match["day"]) <= 31 or month not in MONTHS:
         return None
     case = _day_case(sentence, match.start(), match.end())
+    case = "g" if match["end"] and match["end"].endswith("го") else case
     first = ""
     if match["first"]:
         joint = match["joint"].strip()
         if joint in {"и", "или"}:
             first = f"{_day(match['first'], case)} {joint} "
-        elif joint == "по" or (joint not in {"до"} and case == "g" and not governed(sentence, match.start(), match.end())):
+        elif joint == "по" or (joint != "до" and not governed(sentence, match.start(), match.end())):
             before = "" if joint == "по" else "с "
             first, case = f"{before}{_day(match['first'], 'g')} по ", "a"
         elif joint == "до":
@@ -101,19 +103,34 @@ def _time(match: re.Match[str], sentence: Sentence) -> str | None:
     if case == "i" and re.search(r"(?<!\w)с $", sentence.left(match.start())):
         case = "g"
     sentence.said(match.end(), case)
+    return _clock(match, case) + (sentence.stop(match) if match[0].endswith(".") else "")
+
+
+def _clock(match: re.Match[str], case: Case) -> str:
     parts = [(int(match["hour"]), "ч"), (int(match["minute"]), "мин")]
     if match["second"]:
         parts.append((int(match["second"]), "с"))
     elif parts[1][0] == 0:
         parts.pop()
-    said = (f"{cardinal(number, case, UNITS[unit].gender)} {UNITS[unit].counted(number, case)}" for number, unit in parts)
-    return " ".join(said) + (sentence.stop(match) if match[0].endswith(".") else "")
+    said = (
+        f"{cardinal(number, case, UNITS[unit].gender)} {UNITS[unit].counted(number, case)}" for number, unit in parts
+    )
+    return " ".join(said)
+
+
+def _span(match: re.Match[str], sentence: Sentence) -> str | None:
+    """«08:00–20:00»."""
+    one, two = (_TIME.match(match[name]) for name in ("one", "two"))
+    if one is None or two is None:
+        return None
+    since = "" if re.search(r"(?<!\w)с $", sentence.left(match.start()), re.IGNORECASE) else "с "
+    return f"{since}{_clock(one, 'g')} до {_clock(two, 'g')}"
 
 
 def _score(match: re.Match[str], sentence: Sentence) -> str:
     """«счёт 3:2», «16:9»."""
-    ratio = re.search(r"(?:соотношен|пропорц|масштаб|формат)[а-я]* (?:сторон )?$", sentence.left(match.start()))
-    joint = " к " if ratio else " "
+    ratio = re.search(r"(?:соотношен|пропорц|масштаб)[а-я]* (?:сторон )?$", sentence.left(match.start()))
+    joint = " к " if ratio else " на " if match[0] in {"16:9", "4:3", "21:9", "16:10"} else " "
     return f"{cardinal(int(match[1]))}{joint}{cardinal(int(match[2]), 'd' if ratio else 'n')}"
 
 
@@ -127,7 +144,13 @@ def _years(match: re.Match[str], sentence: Sentence) -> str:
         case = "d" if word == "году" and wanted and wanted[0] == "d" else case
         case = "a" if word in {"год", "годы"} and wanted and wanted[0] == "a" else case
     else:
-        case = "n" if not wanted else "p" if wanted[:2] == ("a", "p") and _IN.search(sentence.left(match.start())) else wanted[0]
+        case = (
+            "n"
+            if not wanted
+            else "p"
+            if wanted[:2] == ("a", "p") and _IN.search(sentence.left(match.start()))
+            else wanted[0]
+        )
         case = "g" if wanted == ("i", "g") else case
         word = _YEAR_FORMS[case][plural]
     first = ""
@@ -153,16 +176,20 @@ def _ordinal(match: re.Match[str], sentence: Sentence) -> str | None:
         for case, gender, plural in _ENDINGS
         if ordinal(number, case, gender, plural=plural).endswith(ending)
     ]
-    if ending in _CARDINAL_ENDINGS and (not possible or ending in {"ти", "ми", "ух", "ех", "ёх"}):
+    many = any(one.plural for one in _nouns(sentence, match.end()))
+    if ending in _CARDINAL_ENDINGS and (
+        not possible or ending in {"ти", "ми", "ух", "ех", "ёх"} or (ending == "ю" and many)
+    ):
         words = cardinal(number, _CARDINAL_ENDINGS[ending])
         return words if words.endswith(ending) else None
     if not possible:
         return None
     case, gender, plural = _chosen(possible, sentence, match)
+    years = f" {_YEAR_FORMS[case][1]}{sentence.stop(match)}" if match["years"] else ""
     sentence.said(match.end(), case)
     first = match["first"]
     said = ordinal(number, case, gender, plural=plural)
-    return f"{ordinal(int(first), case, gender, plural=plural)} — {said}" if first else said
+    return (f"{ordinal(int(first), case, gender, plural=plural)} — {said}" if first else said) + years
 
 
 def _chosen(
@@ -170,27 +197,46 @@ def _chosen(
 ) -> tuple[Case, Gender, bool]:
     """Choose by the noun after it, then by the word before it."""
     wanted = governed(sentence, match.start(), match.end())
-    word = NEXT_WORD.match(sentence.text, match.end())
-    nouns = [one for one in forms(word[1])] if word else []
-    for noun in sorted(nouns, key=lambda one: one.case not in wanted):
+    for noun in sorted(_nouns(sentence, match.end()), key=lambda one: one.case not in wanted):
         for case, gender, plural in possible:
             same = gender == noun.gender or plural or (gender == "m" and noun.gender == "n" and case not in "na")
-            if noun.plural == plural and same and (noun.case == case or (gender == "f" and case == "g" and noun.case in "dip")):
+            if (
+                noun.plural == plural
+                and same
+                and (noun.case == case or (gender == "f" and case == "g" and noun.case in "dip"))
+            ):
                 return case, gender, plural
-    return next((one for one in possible if one[0] in wanted), possible[0])
+    tens = [one for one in possible if one[2]] if int(match["number"]) % 10 == 0 and int(match["number"]) >= 20 else []
+    return next(
+        (one for one in (*tens, *possible) if one[0] in wanted or (one[0] == "n" and "a" in wanted)),
+        (tens or possible)[0],
+    )
 
 
-def _compound(match: re.Match[str], sentence: Sentence) -> str | None:
+def _nouns(sentence: Sentence, at: int) -> tuple[Form, ...]:
+    word = NEXT_WORD.match(sentence.text, at)
+    return forms(word[1]) if word else ()
+
+
+def _compound(match: re.Match[str], _sentence: Sentence) -> str | None:
     """«5-дневный», «100%-ный»."""
     number = joined(int(match["number"]))
-    if number is None or agreement is None:
+    if number is None:
         return None
     rest = match["rest"].lower()
+    if match["percent"] and not rest.startswith("н"):
+        return f"{number}процентн{_PERCENT_ENDS[rest]}" if rest in _PERCENT_ENDS else None
     return number + ("процент" + rest if match["percent"] else rest)
 
 
-def _rule(pattern: str, reader: "object") -> Rule:
-    return re.compile(pattern, re.IGNORECASE), reader  # type: ignore[return-value]
+_PERCENT_ENDS: Final = {
+    "й": "ый", "я": "ая", "е": "ое", "го": "ого", "му": "ому", "м": "ом", "ю": "ую", "х": "ых", "ми": "ыми", "ой": "ой",
+    "ый": "ый", "ая": "ая", "ое": "ое", "ого": "ого", "ом": "ом", "ую": "ую", "ые": "ые", "ых": "ых",
+}  # fmt: skip
+
+
+def _rule(pattern: str, reader: Reader) -> Rule:
+    return re.compile(pattern, re.IGNORECASE), reader
 
 
 _MONTH: Final = rf"(?P<month>{'|'.join(MONTHS)}|(?:{'|'.join(MONTH_SHORT)})\.?)(?!\w)"
@@ -198,22 +244,33 @@ _G: Final = r"(?: ?(?:(?P<g>года|году|г\.|г)(?!\w)))?"
 _END: Final = r"(?:го|е|ого|ое|му|ому|м)"
 _JOINT: Final = r"(?P<joint> ?[-–—] ?| по | до | и | или )"
 DATES: Final = (
-    _rule(rf"(?P<day>\d{{1,2}})\.(?P<month>\d{{1,2}})\.(?P<year>\d{{4}}|(?<=\d\d\.\d\d\.)\d\d)(?![\d.]\d|\d){_G}", _numeric),
+    _rule(rf"(?P<day>\d{{1,2}})\.(?P<month>\d{{1,2}})\.(?P<year>\d{{4}}|(?<=\d\d\.\d\d\.)\d\d)(?![\d.]\d"
+        rf"|\d){_G}", _numeric),
     _rule(rf"(?P<day>\d{{1,2}})/(?P<month>\d{{1,2}})/(?P<year>\d{{4}})(?![\d/]){_G}", _numeric),
     _rule(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?![\d-])(?P<clock>T(?=\d))?", _numeric),
-    _rule(rf"(?:(?P<first>\d{{1,2}})(?:-?{_END})?{_JOINT})?(?P<day>\d{{1,2}})(?:-?{_END})? {_MONTH}"
+    _rule(rf"(?:(?P<first>\d{{1,2}})(?:-?{_END})?{_JOINT})?(?P<day>\d{{1,2}})(?:-?(?P<end>{_END}))? {_MONTH}"
           rf"(?:,? (?P<year>\d{{4}})(?!\d){_G})?", _worded),
 )  # fmt: skip
+_CLOCK: Final = r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d)?"
+_TIME: Final = re.compile(r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?")
 TIMES: Final = (
-    _rule(r"(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:]\d|\d)(?: ?ч(?:\.|(?!\w)))?", _time),
+    _rule(rf"(?P<one>{_CLOCK}) ?[-–—] ?(?P<two>{_CLOCK})(?![\d:])", _span),
+    _rule(
+        r"(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:]\d|\d)(?: ?ч(?:\.|(?!\w)))?",
+        _time,
+    ),
     _rule(r"(\d{1,2}):(\d{1,2})(?![\d:])", _score),
 )
 YEARS: Final = (
-    _rule(rf"(?:(?P<first>\d{{4}}){_JOINT})?(?P<year>\d{{4}}|(?<=\d\d[-–—])\d\d) ?(?P<word>год(?:а|у|ом|е|ы|ов|ам|ами|ах)?|гг\.|г\.|гг|г)(?!\w)",
-          _years),
+    _rule(rf"(?:(?P<first>\d{{4}}){_JOINT})?(?P<year>\d{{4}}|(?<=\d\d[-–—])\d\d|\d{{1,4}}(?= ?г(?:\."
+        rf"|од[а-я]*)? (?:до )?н\. ?э)) ?"
+          r"(?P<word>год(?:а|у|ом|е|ы|ов|ам|ами|ах)?|гг\.|г\.|гг|г)(?!\w)", _years),
+    _rule(r"(?P<first>(?!))?(?P<joint>(?!))?(?P<year>\d{1,3}) (?P<word>году|годом|годе)(?!\w)", _years),
 )  # fmt: skip
 ORDINALS: Final = (
-    _rule(r"(?:(?P<first>\d{1,4})(?:-?(?:й|я|е|го|х))? ?[-–—] ?)?(?P<number>\d{1,6})[-‑–]?(?P<ending>ый|ий|ой|й|ая|яя|я|ое|ее|е|ого|его|го|ому|ему|му|ым|им|ом|ем|м|ую|юю|ю|ые|ых|их|х|ыми|ими|ми|мя|ти|ех|ёх|ём|ух|ум|ью|и)(?!\w|-\w)",
+    _rule(r"(?:(?P<first>\d{1,4})(?:-?(?:й|я|е|го|х))? ?[-–—] ?)?(?P<number>\d{1,6})[-‑–]?(?P<ending>ый|ий"
+        r"|ой|й|ая|яя|я|ое|ее|е|ого|его|го|ому|ему|му|ым|им|ом|ем|м|ую|юю|ю|ые|ых|их|х|ыми|ими|ми|мя|ти|ех"
+        r"|ёх|ём|ух|ум|ью|ка|и)(?!\w|-\w)(?P<years> ?гг\.)?",
           _ordinal),
-    _rule(r"(?P<number>\d{1,3})(?P<percent> ?%)?[-‑–](?P<rest>[а-яё]{4,40}|(?<=%-)[а-яё]{2,10})(?!\w)", _compound),
+    _rule(r"(?P<number>\d{1,3})(?P<percent> ?%)?[-‑–](?P<rest>[а-яё]{4,40}|(?<=%-)[а-яё]{1,10})(?!\w)", _compound),
 )  # fmt: skip

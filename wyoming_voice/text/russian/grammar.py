@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final, cast
 
-from ..reading import Sentence
+from wyoming_voice.text.reading import Sentence
+
 from .lexicon import COUNTED, GOVERNORS
 from .number import Case, Gender, form
 
@@ -14,9 +15,11 @@ _SKIPPED: Final = re.compile(
     r"(?<![\w-])(?:примерно|приблизительно|ровно|почти|около|всего|минус|плюс|не|как минимум) $|[~≈+\-−–] ?$"
 )
 NEXT_WORD: Final = re.compile(r"[ \u00a0\u202f]([А-ЯЁ]?[а-яё]+(?:-[а-яё]+)?)(?![\w.]\w|-)")
+_COMPARED: Final = re.compile(r"[<>≤≥] ?$")
 _FROM_TO: Final = re.compile(r"[^.!?;]{0,40}?(?<!\w)(?:до|по) [+\-−–]?\d")
 _CHANGES: Final = re.compile(
-    r"(?:начин|начал|увелич|сниз|снижа|вырос|выраст|раст[её]т|упал|упад|падает|подня|подним|опуст|опуск|измен|перей|переш"
+    r"(?:начин|начал|увелич|сниз|снижа|вырос|выраст|раст[её]т|упал|упад|падает|подня|подним|опуст|опуск"
+    r"|измен|перей|переш"
     r"|переклю|повыс|пониз|уменьш|старт|сдвин|перен)[а-яё]*(?: [а-яё]+)? (?:с|со) $",
     re.IGNORECASE,
 )
@@ -79,11 +82,13 @@ def governed(sentence: Sentence, start: int, end: int, *, unit: bool = False) ->
     left = sentence.left(start)
     for _ in range(3):
         skipped = _SKIPPED.search(left)
-        if skipped is None or skipped[0].strip() in {"около"}:
+        if skipped is None or skipped[0].strip() == "около":
             break
         if skipped[0].startswith("не") and left.endswith(("не ", "Не ")) and skipped.start():
             break
         left = left[: skipped.start()]
+    if _COMPARED.search(left) or left.endswith(("ок. ", "Ок. ")):
+        return ("g",)
     before = _BEFORE.search(left)
     if before is None:
         return ()

@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from .brand import BRANDS
@@ -22,14 +23,16 @@ _SOUNDS: Final = tuple(
     for spelling, sound in (
         pair.rsplit("=", 1)
         for pair in """
-        ^kn=н ^wr=р ^ps=с ^x=кс ^gn=н ^wh=у tion=шен sion=жен cious=шес tious=шес ture=чер sure=жер ough=о augh=о eigh=эй igh=ай
-        tch=ч sch=ш ch=ч sh=ш th=т ph=ф gh=г ck=к qu=кв ng=нг dge=дж oo=у ee=и ea=и ai=эй ay=ей ey=и ei=эй ie$=и ie=и oa=оу
+        ^kn=н ^wr=р ^ps=с ^x=кс ^gn=н ^wh=у tion=шен sion=жен cious=шес tious=шес ture=чер sure=жер
+        ough=о augh=о eigh=эй igh=ай
+        tch=ч sch=ш ch=ч sh=ш th=т ph=ф gh=г ck=к qu=кв ng=нг dge=дж oo=у ee=и ea=и ai=эй ay=ей ey=и ei=эй ie$=и ie=и
+        oa=оу
         ow$=оу ow=ау ou=ау oi=ой oy=ой au=о aw=о ew=ью eu=ю ue$=ю ui=уи io=ио ia=иа
         ([bcdfghklmnpqrstvwz])a([bdfgklmnpstvz])e$=\\1эй\\2 ([bcdfghklmnpqrstvwz])i([bdfgklmnpstvz])e$=\\1ай\\2
         ([bcdfghklmnpqrstvwz])o([bdfgklmnpstvz])e$=\\1оу\\2 ([bcdfghklmnpqrstvwz])u([bdfgklmnpstvz])e$=\\1ью\\2
         ce$=с ge$=дж c(?=[eiy])=с cc=кк c=к x=кс ya=я yo=йо yu=ю ye=е y(?=[aeou])=й y$=и y=и j=дж w=в q=к h=х
-        (?<=[а-яbcdfgklmnpqrstvz])e$= (?<=[aeiouаоуэию])e=э ^e=э e=е a=а b=б d=д f=ф g=г i=и k=к l=л m=м n=н o=о p=п r=р s=с t=т
-        u=у v=в z=з
+        (?<=[а-яbcdfgklmnpqrstvz])e$= (?<=[aeiouаоуэию])e=э ^e=э e=е a=а b=б d=д f=ф g=г i=и k=к l=л m=м n=н o=о p=п r=р
+        s=с t=т u=у v=в z=з
         """.split()
     )
 )
@@ -54,8 +57,15 @@ def say(word: str) -> str:
 def _piece(word: str) -> str:
     parts = _PARTS.findall(word)
     if len(parts) > 1 or not word.isalpha():
-        return "-".join(_part(part) for part in parts).replace(" ", "-")
+        return _joined(parts)
     return _part(word)
+
+
+def _joined(parts: list[str]) -> str:
+    said = _part(parts[0])
+    for before, part in pairwise(parts):
+        said += (" " if before.isdigit() or part.isdigit() else "-") + _part(part)
+    return said
 
 
 def _part(part: str) -> str:

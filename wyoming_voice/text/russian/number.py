@@ -10,6 +10,7 @@ Gender = Literal["m", "f", "n"]
 LARGEST: Final = 10**15
 """Longer numbers are read digit by digit."""
 
+_ZERO: Final[dict[Case, str]] = {"n": "ноль", "g": "нуля", "d": "нулю", "a": "ноль", "i": "нулём", "p": "нуле"}
 _DIGITS: Final = "ноль один два три четыре пять шесть семь восемь девять".split()
 _PARTS: Final = ("", "десят", "сот", "тысячн")  # of a decimal with one, two, three digits
 _PART_ENDS: Final = {"n": "ых", "g": "ых", "d": "ым", "a": "ых", "i": "ыми", "p": "ых"}
@@ -34,6 +35,8 @@ def cardinal(number: int, case: Case = "n", gender: Gender = "m", *, animate: bo
         parts.append(_converter().to_cardinal(high * 1_000_000, case=case, gender="m", animate=False))
     if low or not high:
         living = animate and number < 1000 and (number < 5 or form(number) == 1)  # «двадцать два друга» is not
+        if not number:
+            return _ZERO[case]
         parts.append(_thousand(_converter().to_cardinal(low, case=case, gender=gender, animate=living)))
     return " ".join(parts)
 
@@ -46,9 +49,7 @@ def _thousand(words: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def ordinal(
-    number: int, case: Case = "n", gender: Gender = "m", *, plural: bool = False, animate: bool = False
-) -> str:
+def ordinal(number: int, case: Case = "n", gender: Gender = "m", *, plural: bool = False, animate: bool = False) -> str:
     """«пятый», «двадцать первого», «девяностые»."""
     words: str = _converter().to_ordinal(number, case=case, gender=gender, plural=plural, animate=animate)
     return _thousand(words)
@@ -91,7 +92,7 @@ def fraction(above: int, below: int, case: Case = "n") -> str:
 
 
 def joined(number: int) -> str | None:
-    """The number as the first part of a word: «пяти» in «пятидневный»; None where it is not written so."""
+    """Return the first part of a word: «пяти» in «пятидневный»; None where it is not written so."""
     if not 1 <= number < 1000:
         return None
     if number in {1, 90, 100}:

@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from ..reading import SPACE, Reader, Rule, Sentence
+from wyoming_voice.text.reading import SPACE, Reader, Rule, Sentence
+
 from .grammar import NEXT_WORD, agreement, forms, governed, lemmas
-from .lexicon import HOUSE, NUMBERED, VULGAR
+from .lexicon import HOUSE, NUMBERED, RANKED, VULGAR
 from .number import LARGEST, Case, Gender, cardinal, decimal, form, fraction, ordinal, whole
 from .unit import PREFIXED, SCALE, SCALES, SMALL, SYMBOL, UNITS, Noun
 
@@ -16,7 +17,7 @@ NUMBER: Final = (
 )
 SIGN: Final = r"[+\-−–±]"
 _SIGNS: Final = {"+": "плюс ", "-": "минус ", "−": "минус ", "–": "минус ", "±": "плюс-минус "}
-_DASH: Final = r" ?(?:[-–—−]|\.\.\.?|…) ?"
+_DASH: Final = r"(?: ?(?:[-–—]|\.\.\.?|…) ?|−)"
 _CURRENCY: Final = "[" + re.escape("".join(sorted(PREFIXED))) + "]"
 
 
@@ -96,7 +97,7 @@ def _scaled(number: Number, scale: str | None, unit: str | None, case: Case) -> 
 
 
 def _noun(symbol: str) -> Noun:
-    return UNITS.get(symbol) or UNITS[re.sub(r"(?<=мм|т\.|л\.|в\.|б\.|у\.)(?=[а-я])", " ", symbol)]
+    return UNITS[symbol.replace(" ", "")]
 
 
 def _prefixed(match: re.Match[str], sentence: Sentence) -> str:
@@ -110,6 +111,8 @@ def _prefixed(match: re.Match[str], sentence: Sentence) -> str:
 def _range(match: re.Match[str], sentence: Sentence) -> str | None:
     """«10–15 минут», «5–7 °C»: both numbers in the case of the second."""
     low, high = parse(match["low"]), parse(match["number"])
+    if re.search(r"\d - \d", match[0]) and "=" in sentence.right(match.end()):
+        return f"{low.words('n')} минус {high.words('n')}"
     measured = match["unit"] is not None or match["scale"] is not None
     wanted = governed(sentence, match.start(), match.end(), unit=measured)
     if measured:
@@ -159,16 +162,17 @@ def _numbered(number: Number, sentence: Sentence, end: int, wanted: tuple[Case, 
     if word is None or number.value > 3000 or number.value == 0:
         return None
     known = [one for one in forms(word[1]) if not one.adjective and not one.plural]
-    gender = next((NUMBERED[lemma] for lemma in lemmas(word[1]) if lemma in NUMBERED), None)
-    if gender is None:
+    if not known:
         return None
+    lemma = next((lemma for lemma in lemmas(word[1]) if lemma in NUMBERED), None)
+    if lemma is None:
+        return None
+    gender = NUMBERED[lemma]
     cases = [one.case for one in known]
     kind = form(number.value)
     case = next((case for case in (*wanted, "n") if case in cases), cases[0])
-    if (kind == 2 and "g" in cases and case != "p" and not (wanted and wanted[0] in "gp")) or (
-        kind == 1 and case in "na" and number.value == 1 and not wanted
-    ):
-        return None  # «2 этажа», «1 этаж»
+    if (kind == 2 and "g" in cases and case != "p" and "g" not in wanted) or (kind == 1 and lemma not in RANKED):
+        return None  # «2 этажа», «в 21 комнате»
     return _Plain(ordinal(number.value, case, gender), case, gender)
 
 
@@ -186,7 +190,11 @@ def _fraction(match: re.Match[str], sentence: Sentence) -> str | None:
     case = _case(sentence, match)
     if HOUSE.search(sentence.left(match.start())) and not match["whole"]:
         return f"{cardinal(above)} дробь {cardinal(below)}"
-    if not 1 < below <= 1000 or above == 0:
+    if match["unit"] and match["unit"].startswith("мм") and above >= 20:  # blood pressure
+        return f"{cardinal(above)} на {cardinal(below)} {_noun(match['unit']).counted(below)}{sentence.stop(match)}"
+    if above == below >= 10:
+        return f"{cardinal(above)} на {cardinal(below)}"
+    if not 1 < below <= 1000 or above == 0 or (above > below and not (below < 10 and above <= 20)):
         return f"{whole(match['above'])} дробь {whole(match['below'])}"
     sentence.said(match.end(), case)
     said = fraction(above, below, case)
@@ -206,9 +214,16 @@ def _vulgar(match: re.Match[str], sentence: Sentence) -> str:
 def _product(match: re.Match[str], sentence: Sentence) -> str:
     """«10×15 см», «1920x1080»."""
     parts = [match[name] for name in ("one", "two", "three") if match[name]]
-    spoken = [Number.words(parse(part), "n") for part in parts]
+    spoken = [parse(part).words("n") for part in parts]
     unit = f" {parse(parts[-1]).counted(_noun(match['unit']), 'n')}" if match["unit"] else ""
     return " на ".join(spoken) + unit + sentence.stop(match)
+
+
+def _left(match: re.Match[str], _sentence: Sentence) -> str:
+    digits = re.search(r"\d+", match[0])
+    assert digits is not None, "the pattern ends with digits"
+    before = match[0][: digits.start()]
+    return _SIGNS.get(before, before) + whole(digits[0])
 
 
 _NUM: Final = rf"(?P<number>{NUMBER})"
@@ -220,18 +235,23 @@ def _rule(pattern: str, reader: Reader) -> Rule:
 
 
 PRODUCTS: Final = (
-    _rule(rf"(?P<one>{NUMBER}) ?[xх×*] ?(?P<two>{NUMBER})(?: ?[xх×*] ?(?P<three>{NUMBER}))?(?:{SPACE}?(?P<unit>{SYMBOL}))?"
+    _rule(rf"(?P<one>{NUMBER}) ?[xх×*] ?(?P<two>{NUMBER})(?: ?[xх×*] ?(?P<three>{NUMBER}))?(?:{SPACE}?"
+        rf"(?P<unit>{SYMBOL}))?"
           r"(?![^\W_])", _product),
 )  # fmt: skip
 FRACTIONS: Final = (
     _rule(rf"(?:(?P<whole>\d{{1,6}})[ ]?)?(?P<vulgar>[{''.join(VULGAR)}])", _vulgar),
-    _rule(rf"(?:(?P<whole>\d{{1,3}}) )?(?P<above>\d{{1,3}})[/⁄](?P<below>\d{{1,4}})(?![\d/.,]\d|\d)(?:{SPACE}(?P<unit>{SYMBOL}))?",
+    _rule(rf"(?:(?P<whole>\d{{1,3}}) )?(?P<above>\d{{1,3}})[/⁄](?P<below>\d{{1,4}})(?![\d/.,]\d|\d)"
+        rf"(?:{SPACE}(?P<unit>{SYMBOL}))?",
           _fraction),
 )  # fmt: skip
 QUANTITIES: Final = (
     _rule(rf"{_SIGNED}(?P<unit>{_CURRENCY}) ?{_NUM}(?: ?(?P<scale>{SCALE}))?", _prefixed),
-    _rule(rf"{_SIGNED}(?P<low>{NUMBER}){_DASH}(?P<above>{SIGN})?{_NUM}(?: ?(?P<scale>{SCALE}))?(?:{SPACE}?(?P<unit>{SYMBOL}))?(?![^\W_]|-?\d)", _range),
+    _rule(rf"{_SIGNED}(?P<low>{NUMBER}){_DASH}(?P<above>{SIGN})?{_NUM}(?: ?(?P<scale>{SCALE}))?(?:{SPACE}?"
+        rf"(?P<unit>{SYMBOL}))?(?![^\W_]|-?\d)", _range),
     _rule(rf"{_SIGNED}{_NUM}(?: ?(?P<scale>{SCALE}))?{SPACE}?(?P<unit>{SYMBOL})", _unit),
     _rule(rf"{_SIGNED}{_NUM} ?(?P<scale>{SCALE})(?P<unit>(?!))?", _unit),
-    _rule(rf"{_SIGNED}{_NUM}(?![^\W_])", _bare),
+    _rule(rf"{_SIGNED}{_NUM}(?![^\W_²³])", _bare),
 )  # fmt: skip
+LEFT: Final = (_rule(r"[^\w½⅓⅔¼¾⅕⅖⅗⅘⅙⅛⅜⅝⅞]{0,4}\d++", _left),)
+"""Digits that no other rule reads, glued to letters."""

@@ -3,7 +3,8 @@
 import re
 from typing import Final
 
-from ..reading import Sentence, read
+from wyoming_voice.text.reading import Sentence, read
+
 from . import code, date, grammar, quantity, word
 from .abbreviation import PHRASES, PLACES, WORDS
 
@@ -13,19 +14,22 @@ _DOTTED: Final = "|".join(
 )
 _BEGINS: Final = re.compile(
     rf"""
-    (?P<number>(?<![^\W_])[0-9A-Fa-f]{{2}}(?=[:-][0-9A-Fa-f]{{2}}[:-])|(?<!\w)[+\-−–±]?(?:[$€£₽¥₸₴₿₺₾]\ ?)?\d++|[$€£¥₸₴₿₺₾]\ ?\d++|\d++|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅛⅜⅝⅞])
-    |(?P<latin>[A-Za-zÀ-ÖØ-öø-ÿ][A-Za-zÀ-ÖØ-öø-ÿ0-9_]*+)
-    |(?P<word>(?<![\w.-])(?i:{_DOTTED}|(?:пн|вт|ср|чт|пт|сб|вс)\.?\ ?[-–—])(?<=[.\w–—-])|(?<!\w)[А-ЯЁ]{{2,6}}(?![А-ЯЁа-яё])|(?<!\w)вв?\.|(?<!\w)[ХІ]{{1,3}}(?!\w))
-    |(?P<sign>[&№\#%₽$€°+=~≈§×÷±<>≤≥≠∞√])
+    (?P<number>(?<![^\W_])[0-9A-Fa-f]{{2}}(?=[:-][0-9A-Fa-f]{{2}}[:-])
+        |(?<!\w)[+\-−–±]?(?:[$€£₽¥₸₴₿₺₾]\ ?)?\d++|[$€£¥₸₴₿₺₾]\ ?\d++|\d++|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅛⅜⅝⅞])
+    |(?P<latin>[A-Za-zÀ-ÖØ-öø-ÿ]++)
+    |(?P<word>(?<![\w.-])(?i:{_DOTTED}|(?:пн|вт|ср|чт|пт|сб|вс)\.?\ ?[-–—])(?<=[.\w–—-])
+        |(?<!\w)[А-ЯЁ]{{2,6}}(?![А-ЯЁа-яё])|(?<!\w)вв?\.|(?<!\w)(?:{word.LONE_UNITS})(?![^\W_]|[/·])|(?<!\w)[ХІ]{{1,3}}(?!\w))
+    |(?P<sign>[&№\#%₽$€°+−=~≈§×÷±<>≤≥≠∞√²³]|(?<=[\d)]\ )[/*](?=\ [\d(]))
     """,
     re.VERBOSE,
 )
 _RULES: Final = {
     "number": (
-        *date.DATES, *code.CODES, *date.TIMES, *date.YEARS, *quantity.PRODUCTS, *quantity.FRACTIONS, *date.ORDINALS,
-        *quantity.QUANTITIES, *code.MIXED,
+        *date.DATES, *code.CODES, *date.TIMES, *date.YEARS, *code.MODELS,
+        *quantity.PRODUCTS, *quantity.FRACTIONS, *date.ORDINALS,
+        *quantity.QUANTITIES, *code.MIXED, *quantity.LEFT,
     ),
-    "latin": (*word.ROMANS, *code.LATIN),
+    "latin": (*word.UNIT_WORDS, *word.ROMANS, *code.LATIN),
     "word": word.WORD_RULES,
     "sign": word.SIGNS,
 }  # fmt: skip

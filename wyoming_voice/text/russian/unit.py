@@ -20,6 +20,7 @@ _PARADIGMS: Final = {
     "fь": ("ь и и ь ью и", "и ей ям и ями ях"),  # часть
     "fл": ("я и е ю ей е", "и ь ям и ями ях"),  # неделя
     "fг": ("а и е у ой е", "и  ам и ами ах"),  # штука
+    "fч": ("а и е у ей е", "и  ам и ами ах"),  # тысяча
     "fя": ("я и и ю ей и", "и й ям и ями ях"),  # унция
     "fе": ("на ны не ну ной не", "ны ен нам ны нами нах"),  # гривна
     "i": ("     ", "     "),  # евро
@@ -143,7 +144,7 @@ MB/s МБ/с = мегабайт:m0 | в секунду
 GB/s ГБ/с = гигабайт:m0 | в секунду
 px пикс. = пиксел:mь
 Mpx Мп Мпикс МП = мегапиксел:mь
-fps = кадр:m | в секунду
+fps кадр/с кадров/с = кадр:m | в секунду
 rpm об/мин об./мин = оборот:m | в минуту
 km км = километр:m
 m м = метр:m
@@ -222,14 +223,16 @@ CNY = юан:mь
 Br BYN = белорусск:йий рубл:mь
 у.е. у._е. = условн:йая единиц:f
 """
-UNITS: Final[dict[str, Noun]] = {
-    symbol.replace("_", " "): _noun(noun)
+_SYMBOLS: Final[dict[str, Noun]] = {
+    symbol: _noun(noun)
     for line in _TABLE.strip().splitlines()
     for symbols, noun in [line.split(" = ")]
     for symbol in symbols.split()
 }
+UNITS: Final = {symbol.replace("_", ""): noun for symbol, noun in _SYMBOLS.items()}
+"""By symbol without spaces."""
 SCALES: Final = {
-    **dict.fromkeys(("тыс", "тыс."), (1_000, _noun("тысяч:f"))),
+    **dict.fromkeys(("тыс", "тыс."), (1_000, _noun("тысяч:fч"))),
     **dict.fromkeys(("млн", "млн."), (10**6, _noun("миллион:m"))),
     **dict.fromkeys(("млрд", "млрд."), (10**9, _noun("миллиард:m"))),
     **dict.fromkeys(("трлн", "трлн."), (10**12, _noun("триллион:m"))),
@@ -238,15 +241,15 @@ SMALL: Final = {"₽": "коп", "руб": "коп", "руб.": "коп", "р.":
 """What the hundredth part of a currency is."""
 PREFIXED: Final = frozenset("$€£¥₽₸₴₿₺₾")
 
-_WORDS: Final = frozenset("с с. s in р р. d час".split())
+_WORDS: Final = frozenset("с с. s in р р.".split())
 
 
 def _pattern(symbols: frozenset[str]) -> str:
-    return "|".join(re.escape(symbol).replace(r"\ ", " ?") for symbol in sorted(symbols, key=lambda s: (-len(s), s)))
+    return "|".join(re.escape(symbol).replace("_", " ?") for symbol in sorted(symbols, key=lambda s: (-len(s), s)))
 
 
 SYMBOL: Final = (
-    rf"(?:(?:{_pattern(frozenset(UNITS) - _WORDS)})(?![^\W_]|[·/²³]\w| ?\w\. ?\w\.)"
+    rf"(?:(?:{_pattern(frozenset(_SYMBOLS) - _WORDS)})(?![^\W_]|[·/²³]\w| ?\w\. ?\w\.)"
     rf"|(?:{_pattern(_WORDS)})(?= ?(?:$|[,;:!?)»\"./–—-])))"
 )
 """A unit behind a number; what is also a word («с», "in") only where a sentence or a clause ends after it."""

@@ -3,8 +3,9 @@
 import re
 from typing import Final, cast
 
-from ..reading import Reader, Rule, Sentence
-from ..roman import ROMAN, roman
+from wyoming_voice.text.reading import Reader, Rule, Sentence
+from wyoming_voice.text.roman import ROMAN, roman
+
 from .abbreviation import CAPITAL_AFTER, NUMBER_AFTER, PHRASES, PLACES, WORDS, place
 from .grammar import NEXT_WORD, forms, governed, lemmas
 from .lexicon import CASES_AFTER, LETTERS, ROMAN_AFTER, SPELLED
@@ -14,7 +15,6 @@ from .unit import UNITS
 _PREPOSITION: Final = re.compile(r"(?:^|[^\w-])([а-я]+) $", re.IGNORECASE)
 _LAST_WORD: Final = re.compile(r"([А-ЯЁа-яё]+)[ \u00a0]$")
 _VOWEL: Final = re.compile("[АЕЁИОУЫЭЮЯ]")
-_LOWER: Final = re.compile("[а-яёa-z]")
 
 
 def _cased(source: str, words: str) -> str:
@@ -23,6 +23,8 @@ def _cased(source: str, words: str) -> str:
 
 def _phrase(match: re.Match[str], sentence: Sentence) -> str | None:
     """«т. е.», «и т. д.»"""
+    if not match[0][1:].islower():
+        return None  # «И. О. Иванов»
     key = re.sub(r"(?<=\.)(?=\w)", " ", match[0].lower())
     said = PHRASES.get(key)
     return None if said is None else _cased(match[0], said) + sentence.stop(match)
@@ -39,8 +41,10 @@ def _word(match: re.Match[str], sentence: Sentence) -> str | None:
 def _place(match: re.Match[str], sentence: Sentence) -> str | None:
     """«на ул. Ленина», «г. Москва», «кв. 17»."""
     key = match["place"].lower()
+    if len(key) == 2 and match["place"] != key:
+        return None  # «А. С. Пушкин»
     after = sentence.text[match.end() : match.end() + 2]
-    named, numbered = after[:1].isupper() or after[:1] in "«\"", after[:1].isdigit()
+    named, numbered = after[:1].isupper() or after[:1] in '«"', after[:1].isdigit()
     if key in CAPITAL_AFTER and not named and not (key in NUMBER_AFTER and numbered):
         return None
     if key in NUMBER_AFTER and not numbered and not (key in CAPITAL_AFTER and named):
@@ -54,7 +58,10 @@ def _place(match: re.Match[str], sentence: Sentence) -> str | None:
         word, kind = "страница", "улица"
     before = _PREPOSITION.search(sentence.left(match.start()))
     case = CASES_AFTER.get(before[1].lower(), "n") if before else "n"
-    return _cased(match[0], place(word, kind, case)) + match["gap"].replace("", "") if match["gap"] else place(word, kind, case) + " "
+    if sentence.left(match.start()).lower().endswith("см. "):
+        case = "a"
+    gap = match["gap"] or (" " if after[:1].isalnum() else sentence.stop(match))
+    return _cased(match[0], place(word, kind, case)) + gap
 
 
 def _days(match: re.Match[str], sentence: Sentence) -> str:
@@ -64,8 +71,9 @@ def _days(match: re.Match[str], sentence: Sentence) -> str:
 
 
 _DAYS: Final = {
-    "пн": ("понедельник", "понедельника"), "вт": ("вторник", "вторника"), "ср": ("среда", "среды"), "чт": ("четверг", "четверга"),
-    "пт": ("пятница", "пятницы"), "сб": ("суббота", "субботы"), "вс": ("воскресенье", "воскресенья"),
+    "пн": ("понедельник", "понедельника"), "вт": ("вторник", "вторника"), "ср": ("среда", "среды"),
+    "чт": ("четверг", "четверга"), "пт": ("пятница", "пятницы"), "сб": ("суббота", "субботы"),
+    "вс": ("воскресенье", "воскресенья"),
 }  # fmt: skip
 
 
@@ -80,7 +88,7 @@ def _initialism(match: re.Match[str], sentence: Sentence) -> str | None:
     said = SPELLED.get(word)
     if said is None and len(word) <= 6 and not _VOWEL.search(word):
         said = spell(word)
-    if said is None or (len(word) > 1 and not _LOWER.search(sentence.text) and " " in sentence.text and _VOWEL.search(word)):
+    if said is None or (len(word) > 1 and sentence.shouted and _VOWEL.search(word)):
         return None
     return said
 
@@ -139,10 +147,26 @@ def _before(number: int, word: str, sentence: Sentence, match: re.Match[str]) ->
     return ordinal(number, best.case, best.gender, plural=best.plural, animate=best.animate)
 
 
-_CENTURY: Final = re.compile(
-    r"(?P<gap> ?)(?:(?P<dash>[-–—]) ?(?P<to>[IVXХLCDM]{1,8}) ?)?(?P<word>век(?:а|у|ом|е|ов|ам|ами|ах)?|вв\.|в\.|столети[а-я]+|тысячелети[а-я]+)(?!\w)"
-)
-_CENTURY_CASES: Final[dict[str, Case]] = {"": "n", "а": "g", "у": "d", "ом": "i", "е": "p", "ов": "g", "ам": "d", "ами": "i", "ах": "p"}
+_CENTURY: Final = re.compile(r" ?(?P<word>век(?:а|у|ом|е|ов|ам|ами|ах)?|вв\.|в\.|столети[а-я]+|тысячелети[а-я]+)(?!\w)")
+_CENTURY_CASES: Final[dict[str, Case]] = {
+    "": "n",
+    "а": "g",
+    "у": "d",
+    "ом": "i",
+    "е": "p",
+    "ов": "g",
+    "ам": "d",
+    "ами": "i",
+    "ах": "p",
+}
+
+
+def _century_case(left: str) -> Case:
+    """Return the case of «в.» after a number: of the preposition, else «начало XX в.» and alone «XX в.»."""
+    before = _PREPOSITION.search(left)
+    if before and before[1].lower() in CASES_AFTER:
+        return CASES_AFTER[before[1].lower()]
+    return "g" if before or left.endswith(("г. ", "год ", "годы ")) else "n"
 
 
 def _century(number: int, match: re.Match[str], century: re.Match[str], sentence: Sentence) -> str:
@@ -150,10 +174,7 @@ def _century(number: int, match: re.Match[str], century: re.Match[str], sentence
     if word.startswith("век"):
         case, gender = _CENTURY_CASES[word[3:]], "m"
     elif word in {"в.", "вв."}:
-        wanted = governed(sentence, match.start(), match.end())
-        inside = re.search(r"(?<!\w)(?:в|во) $", sentence.left(match.start()), re.IGNORECASE)
-        case, gender = ("p" if inside else wanted[0] if wanted else "n"), "m"
-        case = "g" if case == "i" else case
+        case, gender = _century_case(sentence.left(match.start())), "m"
     else:
         known = [one for one in forms(word) if not one.plural] or [*forms(word)]
         wanted = governed(sentence, match.start(), match.end())
@@ -162,36 +183,54 @@ def _century(number: int, match: re.Match[str], century: re.Match[str], sentence
     return ordinal(number, case, cast("Gender", gender))
 
 
+def _centuries(match: re.Match[str], sentence: Sentence) -> str | None:
+    """«XIX–XX веков»."""
+    first, last = roman(match["first"].replace("Х", "X")), roman(match["roman"].replace("Х", "X"))
+    century = _CENTURY.match(sentence.text, match.end())
+    if first is None or last is None or century is None:
+        return None
+    said = _century(last, match, century, sentence)
+    case = "n" if century["word"] == "века" else _CENTURY_CASES.get(century["word"][3:], "n")
+    if "." in century["word"]:
+        case = _century_case(sentence.left(match.start()))
+    if century["word"] == "века":
+        said = ordinal(last)
+    return f"{ordinal(first, case)} — {said}"
+
+
 def _century_mark(match: re.Match[str], sentence: Sentence) -> str | None:
     """«в.» after a Roman numeral: «века»."""
     left = sentence.left(match.start())
-    found = re.search(r"(?:(?<!\w)(\w+) )?(?:[IVXХLCDM]+ ?[-–—] ?)?[IVXХLCDM]+ $", left)
+    found = re.search(r"(?<!\w)(?:[IVXХLCDM]{1,8} ?[-–—] ?)?[IVXХLCDM]{1,8} ?$", left)
     if not found:
         return None
-    before = (found[1] or "").lower()
-    plural = match[0] == "вв."
-    case = "p" if before in {"в", "во", "о"} else CASES_AFTER.get(before, "n")
-    said = {"n": ("век", "века"), "g": ("века", "веков"), "d": ("веку", "векам"), "a": ("век", "века"), "i": ("веком", "веками"), "p": ("веке", "веках")}
+    plural, case = match[0] == "вв.", _century_case(left[: found.start()])
+    said = {
+        "n": ("век", "века"),
+        "g": ("века", "веков"),
+        "d": ("веку", "векам"),
+        "a": ("век", "века"),
+        "i": ("веком", "веками"),
+        "p": ("веке", "веках"),
+    }
     return said[case][plural] + sentence.stop(match)
 
 
-_NOT_COUNTED: Final = {"%": "процент", "₽": "рубл", "$": "доллар", "€": "евро", "°": "градус"}
+def _numero(match: re.Match[str], sentence: Sentence) -> str | None:
+    """«№ 5», «№№ 1, 2»."""
+    if not _NUMBERED.match(sentence.text, match.end()):
+        return None
+    left, right = sentence.left(match.start())[-1:], sentence.right(match.end())[:1]
+    return ("номера" if right == "№" else "номер" if left != "№" else "") + (" " if right.isalnum() else "")
 
 
 def _sign(match: re.Match[str], sentence: Sentence) -> str | None:
-    """«&», «№», «=» and other signs that stand for a word."""
-    char, left, right = match[0], sentence.text[: match.start()][-1:], sentence.text[match.end() :][:1]
-    if char in "№#":
-        if not _NUMBERED.match(sentence.text, match.end()):
-            return None
-        return ("номера" if right == "№" else "номер" if left != "№" else "") + (" " if right.isalnum() else "")
-    if char in UNITS and char in _NOT_COUNTED:
-        inside = re.search(r"(?<!\w)(?:в|во) $", sentence.left(match.start()), re.IGNORECASE)
-        return UNITS[char].declined("p" if inside else "g", plural=True) if not right.isalnum() else None
+    """«&», «=» and other signs that stand for a word."""
+    char, left, right = match[0], sentence.left(match.start())[-1:], sentence.right(match.end())[:1]
     words = _SIGN_WORDS[char]
     if char in "~≈±<>≤≥" and not re.match(r" ?[+\-−]?\d", sentence.text[match.end() : match.end() + 4]):
         return None
-    if char in "+=<>" and not (left.isspace() or left.isalnum() or left in ")") :
+    if char in "+−=<>" and not (left.isspace() or left.isalnum() or left == ")"):
         return None
     if char == "+" and not (right.isspace() or right.isalnum()):
         return f"{' ' if left.isalnum() else ''}{words}"
@@ -202,14 +241,10 @@ def _sign(match: re.Match[str], sentence: Sentence) -> str | None:
 
 _NUMBERED: Final = re.compile(r" ?(?:\d|№|[А-ЯA-Z]{1,3}[-\d])")
 _SIGN_WORDS: Final = {
-    "&": "и", "+": "плюс", "=": "равно", "~": "примерно", "≈": "примерно", "§": "параграф", "×": "на", "÷": "разделить на",
-    "±": "плюс-минус", "<": "меньше", ">": "больше", "≤": "не больше", "≥": "не меньше", "≠": "не равно", "∞": "бесконечность",
-    "√": "корень из", "©": "копирайт", "™": "", "®": "",
+    "&": "и", "+": "плюс", "−": "минус", "=": "равно", "~": "примерно", "≈": "примерно", "§": "параграф", "×": "на",
+    "÷": "разделить на", "±": "плюс-минус", "<": "меньше", ">": "больше", "≤": "не больше", "≥": "не меньше",
+    "≠": "не равно", "∞": "бесконечность", "√": "корень из",
 }  # fmt: skip
-
-
-def _rule(pattern: str, reader: Reader, flags: int = 0) -> Rule:
-    return re.compile(pattern, flags), reader
 
 
 def _alternatives(words: "list[str]") -> str:
@@ -217,14 +252,49 @@ def _alternatives(words: "list[str]") -> str:
 
 
 _ENDS: Final = r"(?!\w|-\w)"
-SIGNS: Final = (_rule("[&№#%₽$€°+=~≈§×÷±<>≤≥≠∞√]", _sign),)
+
+
+def _rule(pattern: str, reader: Reader, flags: int = 0) -> Rule:
+    return re.compile(pattern, flags), reader
+
+
+def _power(match: re.Match[str], _sentence: Sentence) -> str:
+    return {"²": " в квадрате", "³": " в кубе"}[match[0]]
+
+
+def _operator(match: re.Match[str], _sentence: Sentence) -> str:
+    return {"/": "разделить на", "*": "умножить на"}[match[0]]
+
+
+def _lone_unit(match: re.Match[str], sentence: Sentence) -> str:
+    """«в км/ч»."""
+    inside = re.search(r"(?<!\w)(?:в|во) $", sentence.left(match.start()), re.IGNORECASE)
+    return UNITS[match[0]].declined("p" if inside else "g", plural=True)
+
+
+_LONE: Final = """км/ч м/с кВт·ч кВт Вт·ч Мбит/с Гбит/с МБ/с мкг/м³ мг/м³ ГБ МБ ТБ кг мм см км Вт гПа ГГц МГц кГц Гц дБ
+    kWh kW km/h m/s Mbit/s Mbps Gbit/s hPa kPa GHz MHz Hz dB ppm lx °C °F""".split()
+LONE_UNITS: Final = "|".join(sorted(map(re.escape, _LONE), key=len, reverse=True))
+UNIT_WORDS: Final = (_rule(rf"(?:{LONE_UNITS})(?![^\W_]|[/·])", _lone_unit),)
+SIGNS: Final = (
+    _rule("[²³]", _power),
+    _rule("[/*]", _operator),
+    _rule("°[CF](?!\\w)", _lone_unit),
+    _rule("[№#]", _numero),
+    _rule("[%₽$€°](?![^\\W_])", _lone_unit),
+    _rule("[&+−=~≈§×÷±<>≤≥≠∞√]", _sign),
+)
 WORD_RULES: Final = (
     _rule(rf"(?:{_alternatives([*PHRASES])}){_ENDS}", _phrase, re.IGNORECASE),
     _rule(r"(?P<one>пн|вт|ср|чт|пт|сб|вс)\.? ?[-–—] ?(?P<two>пн|вт|ср|чт|пт|сб|вс)(?!\w)\.?", _days, re.IGNORECASE),
+    *UNIT_WORDS,
     _rule(r"вв?\.", _century_mark),
     _rule(rf"(?P<place>{_alternatives([*PLACES])})(?!\w*-\w)(?P<gap> ?)", _place, re.IGNORECASE),
     _rule(rf"(?:{_alternatives([*WORDS])}){_ENDS}", _word, re.IGNORECASE),
     _rule(r"(?P<roman>[XХ]{1,3})(?![^\W_])", _roman),
     _rule(r"(?P<word>[А-ЯЁ]{2,6})(?![А-ЯЁа-яё]|-[а-яё])", _initialism),
 )  # fmt: skip
-ROMANS: Final = (_rule(rf"(?P<roman>{ROMAN})(?![^\W_])", _roman),)
+ROMANS: Final = (
+    _rule(rf"(?P<first>{ROMAN}) ?[-–—] ?(?P<roman>{ROMAN})(?![^\W_])", _centuries),
+    _rule(rf"(?P<roman>{ROMAN})(?![^\W_])", _roman),
+)
