@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class Door:
 
     server: ServerProcess
     client: aiohttp.ClientSession
+    sockets: list[aiohttp.ClientWebSocketResponse] = field(default_factory=list)
+    """Those that are closed with the door."""
 
     @property
     def url(self) -> str:
@@ -72,7 +74,12 @@ async def open_door(
         run_server(folder, settings, fake=fake, http=address) as server,
         aiohttp.ClientSession(timeout=timeout) as client,
     ):
-        yield Door(server, client)
+        door = Door(server, client)
+        try:
+            yield door
+        finally:
+            for socket in door.sockets:
+                await socket.close()
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -73,8 +73,10 @@ def pcm_of(frame: bytes) -> bytes:
 
 
 async def talk(door: Door, query: str = "", **more: Any) -> Talk:
-    """Open the socket; it is closed with the client."""
-    return Talk(await door.client.ws_connect(f"{door.url}{PATH}{query}", **more))
+    """Open the socket; it is closed with the door."""
+    socket = await door.client.ws_connect(f"{door.url}{PATH}{query}", **more)
+    door.sockets.append(socket)
+    return Talk(socket)
 
 
 async def test_every_binary_message_is_a_whole_wav_file_and_flushed_counts_them(door: Door) -> None:

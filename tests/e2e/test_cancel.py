@@ -42,10 +42,10 @@ async def test_by_a_reset(server: ServerProcess) -> None:
 
 async def test_before_the_first_audio(server: ServerProcess) -> None:
     async with server.client() as client:
-        await client.write_event(say("Closed first-audio."))
+        await client.write_event(say("Sealed first-audio."))
         await log_line(server.log, "at first-audio")
-    server.log.with_name("first-audio").touch()  # the step under way ends, and no other one is asked for
-    await log_line(server.log, "closed Closed first-audio.")
+    server.log.with_name("first-audio").touch()  # the step under way ends, and soon no other one is asked for
+    await log_line(server.log, "closed Sealed first-audio.")
 
 
 async def test_while_it_waits_for_its_turn(server: ServerProcess) -> None:

@@ -94,6 +94,10 @@ class FakeTts:
             case "closed":  # no audio before the gate is open
                 self._log.gate(words[1])
                 yield CHUNK
+            case "sealed":  # endless, once the gate is open
+                self._log.gate(words[1])
+                while True:
+                    yield CHUNK
             case "crash":
                 os._exit(3)
             case "falter":
