@@ -10,8 +10,8 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 _PAUSE: Final = 0.02
-"""Seconds between two takes. Measured with RHVoice, which makes 0.1 s of audio in 2 ms: a quarter of the processor time
-in the server and the client, and a sentence ends 10 % sooner on two busy cores (``python -m bench latency``)."""
+"""Seconds between two takes. Measured with RHVoice, which makes 0.1 s of audio in 2 ms: it leaves a quarter of the
+processor time in the server and in the client (``docs/benchmarks.md``)."""
 
 
 class Handover(Generic[T]):
