@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -32,6 +33,8 @@ async def serve(settings: Settings, _chosen: argparse.Namespace) -> int:
                 http = await asyncio.to_thread(import_module, "http_bridge.server")
                 bridge: BridgeServer | None = await stack.enter_async_context(http.open_bridge(app))
                 _announce(app, server, bridge)
+                gc.collect()
+                gc.freeze()  # what is there now stays; a collection need not look at it, and keeps nobody waiting
                 await signals.get()
                 await _drain(server, bridge, settings.server.drain_timeout, signals)
         except OSError as error:

@@ -226,13 +226,13 @@ async def test_more_text_than_may_be_is_refused(tmp_path: Path, texts: list[str]
 async def test_more_utterances_than_may_wait_are_refused(door: Door) -> None:
     client = await talk(door)
     await client.say("Speak", text="Hang there. And more.")
+    await log_line(door.server.log, "begin Hang")
     for _ in range(70):
         await client.say("Flush")
     code, came = await client.end()
     assert code == 1013
     assert isinstance(came[-1], dict)
     assert came[-1]["code"] == "busy"
-    await log_line(door.server.log, "loaded")
 
 
 async def test_an_error_of_the_engine_says_what_it_is_and_closes(door: Door) -> None:
