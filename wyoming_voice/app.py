@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
 import psutil
-from wyoming.event import Event
 from wyoming.info import Info
 
 from . import client
@@ -23,7 +22,7 @@ from .server import Server
 from .speech import Speech
 from .survey import survey
 from .voices import Place
-from .wire import EventLimits
+from .wire import EventLimits, encode
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,7 +41,8 @@ class Voices:
         self._settings = settings
         self._remote: dict[str, Info] = {}
         self.catalogue = survey(settings, {})
-        self.info: Event = describe(self.catalogue)
+        self.info = encode(describe(self.catalogue))
+        """The answer to `describe`, ready to be written."""
 
     async def keep_true(self) -> None:
         """Look again for as long as the server runs: at servers elsewhere first, then at this machine."""
@@ -57,7 +57,7 @@ class Voices:
         """Look once."""
         await self._ask(self._elsewhere())
         self.catalogue = await asyncio.to_thread(survey, self._settings, dict(self._remote))
-        self.info = describe(self.catalogue)
+        self.info = encode(describe(self.catalogue))
 
     def _elsewhere(self) -> list[Place]:
         return [place for place in self.catalogue.places.values() if place.settings.uri is not None]

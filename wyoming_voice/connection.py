@@ -65,8 +65,8 @@ class Job(Protocol):
 class Session(Protocol):
     """What a peer may ask for."""
 
-    def begin(self, event: Event, connection: "Connection") -> Job | Sequence[Event]:
-        """Begin a request, or answer at once. Raises VoiceError for what makes no sense."""
+    def begin(self, event: Event, connection: "Connection") -> Job | Sequence[Event] | bytes:
+        """Begin a request, or answer at once (bytes: as :func:`encode` writes it). Raises VoiceError for nonsense."""
         ...
 
 
@@ -232,7 +232,9 @@ class Connection(asyncio.Protocol):
                 self._job = None
             return
         begun = self._session.begin(event, self)
-        if isinstance(begun, Sequence):
+        if isinstance(begun, bytes):
+            self._write(begun)
+        elif isinstance(begun, Sequence):
             self._answer(*begun)
         elif self._task is not None:
             raise BadRequest("One request at a time: wait for its end, or open another connection.")
@@ -242,8 +244,11 @@ class Connection(asyncio.Protocol):
             self._task.add_done_callback(self._job_done)
 
     def _answer(self, *events: Event) -> None:
-        if self._transport is not None and events:
-            self._transport.write(b"".join(map(encode, events)))
+        self._write(b"".join(map(encode, events)))
+
+    def _write(self, frames: bytes) -> None:
+        if self._transport is not None and frames:
+            self._transport.write(frames)
             if self._paused is not None:  # it asks and does not read: let it wait, its deadline runs
                 self._transport.pause_reading()
 

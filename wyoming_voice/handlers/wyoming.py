@@ -27,18 +27,18 @@ _GRAIN: Final = 1024  # bytes that are passed on at once: 32 ms, so that tiny ch
 class WyomingSession:
     """What one peer may ask for."""
 
-    def __init__(self, speech: Speech, info: Callable[[], Event], name: str, text: int, audio: float) -> None:
+    def __init__(self, speech: Speech, info: Callable[[], bytes], name: str, text: int, audio: float) -> None:
         self._speech = speech
         self._info = info
         self._name = name
         self._most_text = text
         self._most_audio = audio
 
-    def begin(self, event: Event, connection: Connection) -> Job | Sequence[Event]:
+    def begin(self, event: Event, connection: Connection) -> Job | Sequence[Event] | bytes:
         """Begin a request, or answer at once."""
         match event.type:
             case "describe":
-                return [self._info()]
+                return self._info()
             case "select-program":
                 return self._select(fields.text(event.data, "name"))
             case "synthesize" | "synthesize-start":
