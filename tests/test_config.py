@@ -155,7 +155,7 @@ def test_settings_cannot_be_changed(write: Load) -> None:
     [
         ("\nengines: {espaek: }", ":2: engines.espaek: no such engine; did you mean 'espeak'?"),
         ("limits:\n  txt: 5", ":2: limits.txt: no such key; did you mean 'text'?"),
-        ("text: 5", ":1: text: no such key; did you mean 'limits.text'?"),
+        ("payload: 5", ":1: payload: no such key; did you mean 'limits.payload'?"),
         ("server: {limits: }", ":1: server.limits: no such key; did you mean 'limits' at the left margin?"),
         ("zzz: 5", ":1: zzz: no such key"),
         ("5: 5", ":1: 5: no such key"),

@@ -19,6 +19,7 @@ _COMMANDS: Final = {  # imported when it is run: the server needs no decoders, a
     "serve": "serving:serve",
     "say": "command:say",
     "transcribe": "command:transcribe",
+    "text": "command:text",
     "voices": "command:voices",
     "engines": "command:engines",
     "doctor": "doctor:doctor",
@@ -112,6 +113,11 @@ def _parser() -> argparse.ArgumentParser:
     say.add_argument("--speed", type=float, default=1.0, metavar="X", help="0.25 to 4, 1 is the voice's own")
     say.add_argument("--pitch", type=float, default=1.0, metavar="X", help="0.25 to 4, 1 is the voice's own")
     say.add_argument("--ssml", action="store_true", help="the text is SSML")
+
+    text = commands.add_parser("text", parents=[common], help="print what would be spoken, one segment a line")
+    text.add_argument("text", nargs="?", help="the text; left out: each line of standard input")
+    text.add_argument("--language", metavar="CODE", help="read it in this language (default: by its letters)")
+    text.add_argument("--for", dest="engine", metavar="ENGINE", help="as this engine gets it; see `engines`")
 
     transcribe = commands.add_parser("transcribe", parents=[common], help="write down what recordings say")
     transcribe.add_argument("files", nargs="+", metavar="FILE", help="any audio file; - for standard input")

@@ -21,11 +21,15 @@ from .audio import PcmFormat
 from .codec import FORMATS, Encoder, decode
 from .config import Settings
 from .engines.protocol import Heard
-from .errors import BadRequest, VoiceError
+from .engines.table import ANY_LETTERS
+from .engines.table import engines as known_engines
+from .errors import BadRequest, UnknownEngine, VoiceError
 from .link import SPEED
 from .listening import HEARD
-from .speech import Listening, Utterance, once
+from .speech import Listening, Utterance, once, split
 from .stream import in_thread
+from .text.normalize import normalize
+from .text.script import language_of
 from .voices import Catalogue, Place, VoiceChoice, canonical
 
 _LONGEST: Final = 24 * 3600.0  # seconds of a file: a day, for whoever records one
@@ -109,6 +113,30 @@ def _opened(target: Target) -> Iterator[BinaryIO]:
                 assert player.stdin is not None, "it was started with a pipe"
                 yield cast("BinaryIO", player.stdin)
                 player.stdin.close()
+
+
+async def text(settings: Settings, chosen: argparse.Namespace) -> int:
+    """Print what would be spoken, one segment a line."""
+    reads = _reads(settings, chosen.engine)
+    for line in sys.stdin if chosen.text is None else [chosen.text]:
+        language = chosen.language or language_of(line, settings.languages) or settings.languages[0]
+        async for sentence in split(once(line), settings.limits.text):
+            print(normalize(sentence, language, reads) if settings.text.normalize else sentence)
+        sys.stdout.flush()  # whoever writes a line waits for its segments
+    return 0
+
+
+def _reads(settings: Settings, engine: str | None) -> frozenset[str]:
+    """Return the foreign letters that an engine reads itself; raises UnknownEngine."""
+    if engine is None:
+        return frozenset()
+    spec = known_engines().get(settings.engine(engine).type or engine)
+    if spec is not None and spec.task == "tts":
+        return spec.reads
+    if engine in settings.engines:
+        return ANY_LETTERS  # a server that runs elsewhere
+    speaking = [name for name, one in known_engines().items() if one.task == "tts"]
+    raise UnknownEngine(f"No engine that speaks is called '{engine}'; there are {', '.join(speaking)}.")
 
 
 async def transcribe(settings: Settings, chosen: argparse.Namespace) -> int:

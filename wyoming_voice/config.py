@@ -163,6 +163,15 @@ class Outputs(_Section):
     windows_paths: bool = Field(default=False, description="Under WSL: name files as Windows opens them, too")
 
 
+class Text(_Section):
+    """What is done to a text before it is spoken."""
+
+    normalize: bool = Field(
+        default=True,
+        description="Spell out numbers, units, dates, abbreviations and foreign letters before they are spoken",
+    )
+
+
 class Settings(_Section):
     """Everything that a user can set."""
 
@@ -186,6 +195,7 @@ class Settings(_Section):
     auth: Auth = Auth()
     bridge: Bridge = Bridge()
     outputs: Outputs = Outputs()
+    text: Text = Text()
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged")
     limits: Limits = Limits()
     engines: Annotated[dict[str, EngineSettings], BeforeValidator(empty)] = Field(

@@ -18,6 +18,8 @@ from .listening import HEARD, Cut, Cutter
 from .metrics import Metrics, Observation
 from .pool import Pool, Ticket
 from .text.clean import Cleaner
+from .text.normalize import normalize, warm
+from .text.script import language_of
 from .text.split import SentenceSplitter
 from .text.ssml import check_ssml, strip_ssml
 from .voices import Catalogue, Voice, VoiceChoice, matches
@@ -64,6 +66,7 @@ class Speech:
         self._pool = pool
         self._catalogue = catalogue
         self._metrics = metrics
+        self._warm: set[str] = set()  # languages whose normaliser is loaded
 
     @asynccontextmanager
     async def synthesize(self, utterance: Utterance) -> AsyncIterator[AsyncIterator[AudioChunk]]:
@@ -106,7 +109,7 @@ class Speech:
         catalogue = self._catalogue()
         if utterance.voice.name or utterance.voice.language:
             catalogue.voice(utterance.voice)  # a wrong name is told before the text has come
-        async with aclosing(_sentences(text, self._settings.limits.text)) as sentences:
+        async with aclosing(split(text, self._settings.limits.text)) as sentences:
             first = await anext(sentences, None)
             if first is None:
                 return
@@ -127,11 +130,24 @@ class Speech:
                 if whole is not None and voice.ssml:
                     await self._say(ticket, replace(segment, text=whole, ssml=True), output)
                 else:
-                    await self._say(ticket, segment, output)
+                    reads = catalogue.reads(voice.engine)
+                    said = await self._spelled_out(first, segment.language, voice, reads)
+                    await self._say(ticket, replace(segment, text=said), output)
                     async for sentence in sentences:
                         self._metrics.tell(seen, sentence)
-                        await self._say(ticket, replace(segment, text=sentence), output)
+                        said = await self._spelled_out(sentence, segment.language, voice, reads)
+                        await self._say(ticket, replace(segment, text=said), output)
                 await output.finish()
+
+    async def _spelled_out(self, sentence: str, asked: str | None, voice: Voice, reads: frozenset[str]) -> str:
+        """Spell out what is not words, in the language that is asked for, else the sentence's own, else the voice's."""
+        if not self._settings.text.normalize or not voice.languages:
+            return sentence
+        language = asked or language_of(sentence, voice.languages) or voice.languages[0]
+        if language not in self._warm:
+            await asyncio.to_thread(warm, language)
+            self._warm.add(language)
+        return normalize(sentence, language, reads)
 
     async def _document(self, utterance: Utterance) -> str:
         parts = [part async for part in _limited(utterance.text, self._settings.limits.text)]
@@ -254,7 +270,8 @@ async def _limited(text: AsyncIterator[str], limit: int) -> AsyncGenerator[str, 
         yield part
 
 
-async def _sentences(text: AsyncIterator[str], limit: int) -> AsyncGenerator[str, None]:
+async def split(text: AsyncIterator[str], limit: int) -> AsyncGenerator[str, None]:
+    """Cut a text into its sentences, without marks, while it arrives; raises TooLarge beyond ``limit`` characters."""
     cleaner, splitter = Cleaner(), SentenceSplitter()
     async for part in _limited(text, limit):
         for start in range(0, len(part), _SLICE):
@@ -283,7 +300,7 @@ async def _chain(first: T, rest: AsyncIterator[T]) -> AsyncGenerator[T, None]:
 
 async def spoken_text(text: str) -> str:
     """Return what of a text is spoken: its sentences, without marks."""
-    return " ".join([sentence async for sentence in _sentences(once(text), len(text))])
+    return " ".join([sentence async for sentence in split(once(text), len(text))])
 
 
 async def once(text: str) -> AsyncGenerator[str, None]:

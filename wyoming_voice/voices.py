@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from .config import EngineSettings, Settings
-from .engines.table import EngineSpec, Task
+from .engines.table import ANY_LETTERS, EngineSpec, Task
 from .errors import BadRequest, EngineUnavailable, UnknownEngine, UnknownVoice
 from .text.script import language_of
 
@@ -107,6 +107,11 @@ class Catalogue:
             has = f"it has {', '.join(voice.speakers)}" if voice.speakers else "it has only one"
             raise UnknownVoice(f"The voice {voice.name} has no speaker '{choice.speaker}'; {has}.")
         return voice, choice.speaker
+
+    def reads(self, engine: str) -> frozenset[str]:
+        """Return the foreign letters that an engine reads itself; a server elsewhere is left to it."""
+        place = self.places.get(engine)
+        return ANY_LETTERS if place is None or place.spec is None else place.spec.reads
 
     def model(self, name: str | None, language: str | None) -> tuple[Model, str]:
         """Find who hears a language; returns it with the language.

@@ -63,7 +63,7 @@ async def test_a_long_text_keeps_another_client_waiting_for_one_segment_at_most(
         assert words(await answer(long, "audio-stop")) == 11
         assert [words(await other) for other in others] == [6, 6, 6]
     order = begun(server)[begun(server).index("Gate two.") :]
-    assert order[:5] == ["Gate two.", "Number 0.", "Number 1.", "Number 2.", "Gate three."]
+    assert order[:5] == ["Gate two.", "Number zero.", "Number one.", "Number two.", "Gate three."]
     assert sorted(order[5:9]) == ["And more of it.", "And more of it.", "And more of it.", "Gate four."]
     assert order[9] == "And the end."
 

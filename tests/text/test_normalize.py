@@ -78,6 +78,13 @@ def test_an_engine_that_reads_latin_letters_gets_unknown_words_as_they_are() -> 
     assert normalize("включи Blorkify", "ru") == "включи блоркифи"
 
 
+def test_an_english_phrase_is_left_whole_to_an_engine_that_reads_it() -> None:
+    reads = frozenset({"latin"})
+    assert normalize("One two.", "ru", reads) == "One two."
+    assert normalize("Включи сцену Good Vibrations дома", "ru", reads) == "Включи сцену Good Vibrations дома"
+    assert normalize("Открой Home Assistant в Chrome", "ru", reads) == "Открой хоум ассистант в хром"
+
+
 def test_an_engine_that_reads_cyrillic_letters_gets_them_as_they_are() -> None:
     assert normalize("Play Кино", "en", frozenset({"cyrillic"})) == "Play Кино"
 

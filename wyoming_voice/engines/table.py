@@ -13,6 +13,7 @@ from .protocol import Options
 from .voices import EngineVoice
 
 Task = Literal["tts", "asr"]
+ANY_LETTERS: Final = frozenset({"latin", "cyrillic"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,8 @@ class EngineSpec:
     """What is missing besides ``modules`` (weights, a native library) in a sentence, or None."""
     ssml: bool = False
     """It understands SSML."""
+    reads: frozenset[str] = ANY_LETTERS
+    """TTS: foreign letters that it reads itself; others are written in those of the language before it gets them."""
     turns: int | None = None
     """A library that loses memory: its worker is replaced after so many turns; None: never."""
 
@@ -78,6 +81,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         voices=voices.rhvoice,
         ready=voices.rhvoice_missing,
         ssml=True,
+        reads=frozenset({"latin"}),
     ),
     EngineSpec(
         name="piper",
@@ -91,6 +95,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         modules=("piper",),
         voices=voices.piper,
         ready=voices.piper_missing,
+        reads=frozenset(),  # a voice has the sounds of its language only
     ),
     EngineSpec(
         name="espeak",

@@ -15,17 +15,17 @@ A sentence is read at once and for itself, so it does not matter how the text wa
 
 from typing import Final
 
-from .reading import Script, Sentence
+from .reading import Sentence
 
 LANGUAGES: Final = frozenset({"ru", "en"})
 """Languages that are normalised; other texts stay as they are."""
 
 
-def normalize(sentence: str, language: str, reads: frozenset[Script] = frozenset()) -> str:
+def normalize(sentence: str, language: str, reads: frozenset[str] = frozenset()) -> str:
     """Spell out what is not words; a sentence of words alone comes back as it is.
 
     ``language`` (BCP 47) is what numbers and signs are read in; ``reads`` names foreign letters that the engine reads
-    itself. What comes out comes out the same again.
+    itself (``latin``, ``cyrillic``). What comes out comes out the same again.
     """
     first, _, region = language.lower().replace("_", "-").partition("-")
     if first == "ru":

@@ -7,10 +7,7 @@ given back), and what no rule reads is passed over as a whole, so the work is li
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
-
-Script = Literal["latin", "cyrillic"]
-"""Foreign letters that an engine reads as the speakers of the sentence's language would."""
+from typing import Final
 
 LEFT: Final = 60
 RIGHT: Final = 80
@@ -19,6 +16,7 @@ RIGHT: Final = 80
 SPACE: Final = "[ \u00a0\u202f\u2009]"
 
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
+_CYRILLIC: Final = re.compile("[а-яё]", re.IGNORECASE)
 _AFTER_NUMBER: Final = re.compile(r"(?:,|,? (?:и|или|and|or)| ?[-–—])? $|[-–—]$")
 _SENTENCE_END: Final = re.compile(r"[\s\"'»”’)\]]*$")
 
@@ -28,15 +26,18 @@ class Sentence:
     """The sentence that is being read, and what the last number was read as."""
 
     text: str
-    reads: frozenset[Script] = frozenset()
+    reads: frozenset[str] = frozenset()
+    """Foreign letters that the engine reads as speakers would: ``latin``, ``cyrillic``."""
     region: str = ""
     """The tag's second part, ``gb`` in ``en-gb``."""
     number_end: int = -1
     number_case: str = ""
+    has_cyrillic: bool = False
     shouted: bool = False
     """No letter is small, so that capitals tell nothing."""
 
     def __post_init__(self) -> None:
+        self.has_cyrillic = _CYRILLIC.search(self.text) is not None
         self.shouted = self.text.upper() == self.text and len(_WORD.findall(self.text[:RIGHT])) > 1
 
     def left(self, at: int) -> str:

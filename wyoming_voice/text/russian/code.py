@@ -109,12 +109,24 @@ def _labelled(match: re.Match[str], sentence: Sentence) -> str | None:
     return _version(match, sentence)
 
 
+def _is_russian(match: re.Match[str], sentence: Sentence) -> bool:
+    """Whether a name has a Russian reading, and is not one word of an English phrase."""
+    before = _WORD_BEFORE.search(sentence.left(match.start()))
+    after = _WORD_AFTER.match(sentence.right(match.end()))
+    names = [match[0], *(word[1] for word in (before, after) if word)]
+    return sentence.has_cyrillic and all(name.lower() in BRANDS for name in names)
+
+
+_WORD_BEFORE: Final = re.compile(r"([A-Za-z][\w'’-]*) $")
+_WORD_AFTER: Final = re.compile(r" ([A-Za-z][\w'’-]*)")
+
+
 def _latin(match: re.Match[str], sentence: Sentence) -> str | None:
     """Read Latin words; unknown ones stay as they are for an engine that can read them."""
     word = match[0]
     if word.lower().replace(" ", "") in _FORMULAS and word[-1].isdigit():
         return BRANDS[word.lower()].replace("-", " ")
-    if "latin" in sentence.reads and word.lower() not in BRANDS and not re.search(r"\d", word):
+    if "latin" in sentence.reads and not re.search(r"\d", word) and not _is_russian(match, sentence):
         return None
     return latin.say(word)
 
