@@ -5,7 +5,7 @@ given back), and what no rule reads is passed over as a whole, so the work is li
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,6 +64,21 @@ class Sentence:
 Reader = Callable[[re.Match[str], Sentence], str | None]
 """What a match is read as; None: not by this rule."""
 Rule = tuple[re.Pattern[str], Reader]
+
+
+def rule(pattern: str, reader: Reader, flags: int = 0) -> Rule:
+    """Make a rule; ``flags`` are those of ``re``."""
+    return re.compile(pattern, flags), reader
+
+
+def ignoring_case(pattern: str | re.Pattern[str], reader: Reader) -> Rule:
+    """Make a rule for which capitals do not matter."""
+    return re.compile(pattern, re.IGNORECASE) if isinstance(pattern, str) else pattern, reader
+
+
+def alternatives(words: Iterable[str]) -> str:
+    """Return a pattern for any of these, the longest first; a space in them may be left out."""
+    return "|".join(re.escape(word).replace(r"\ ", " ?") for word in sorted(words, key=lambda one: (-len(one), one)))
 
 
 def read(sentence: Sentence, begins: re.Pattern[str], rules: Mapping[str, Sequence[Rule]]) -> str:

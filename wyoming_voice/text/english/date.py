@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from wyoming_voice.text.reading import Reader, Rule, Sentence
+from wyoming_voice.text.reading import Sentence, ignoring_case
 
 from .lexicon import MONTH_NAMES, MONTHS
 from .number import cardinal, ordinal, year
@@ -113,10 +113,6 @@ def _score(match: re.Match[str], _sentence: Sentence) -> str:
     return f"{cardinal(int(match[1]))} to {cardinal(int(match[2]))}"
 
 
-def _rule(pattern: "str | re.Pattern[str]", reader: Reader) -> Rule:
-    return (re.compile(pattern, re.IGNORECASE) if isinstance(pattern, str) else pattern), reader
-
-
 _NAMES: Final = "|".join(sorted(MONTH_NAMES, key=lambda name: -len(name)))
 _MONTH: Final = rf"(?P<month>(?:{_NAMES})(?!\w)\.?)"
 _DAY: Final = (
@@ -127,16 +123,17 @@ _CLOCK: Final = r"(?:[01]?\d|2[0-4]):[0-5]\d(?: ?[ap]\.?m(?!\w)\.?)?"
 _TIME: Final = re.compile(rf"(?P<hour>\d{{1,2}}):(?P<minute>\d\d)(?::(?P<second>\d\d))?{_HALF}?", re.IGNORECASE)
 _DAY_FIRST: Final = re.compile(rf"{_DAY} (?:of )?{_MONTH}(?:,? (?P<year>\d{{4}})(?!\d))?", re.IGNORECASE)
 DATES: Final = (
-    _rule(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?![\d-])(?P<clock>T(?=\d))?", _iso),
-    _rule(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d\d)(?![\d/])", _slashed),
-    _rule(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?![\d.]\d|\d)", _dotted),
-    _rule(_DAY_FIRST, _worded),
-    _rule(rf"(?P<one>{_CLOCK}) ?[-–—] ?(?P<two>{_CLOCK})(?![\d:])", _span),
-    _rule(rf"(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:]\d|\d){_HALF}?", _time),
-    _rule(rf"(?:(?P<first>\d{{1,2}}) ?[-–—] ?)?(?P<hour>\d{{1,2}}){_HALF}", _hour),
-    _rule(r"(\d{1,2}):(\d{1,2})(?![\d:])", _score),
+    ignoring_case(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?![\d-])(?P<clock>T(?=\d))?", _iso),
+    ignoring_case(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d\d)(?![\d/])", _slashed),
+    ignoring_case(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?![\d.]\d|\d)", _dotted),
+    ignoring_case(_DAY_FIRST, _worded),
+    ignoring_case(rf"(?P<one>{_CLOCK}) ?[-–—] ?(?P<two>{_CLOCK})(?![\d:])", _span),
+    ignoring_case(rf"(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
+          rf"(?![\d:]\d|\d){_HALF}?", _time),
+    ignoring_case(rf"(?:(?P<first>\d{{1,2}}) ?[-–—] ?)?(?P<hour>\d{{1,2}}){_HALF}", _hour),
+    ignoring_case(r"(\d{1,2}):(\d{1,2})(?![\d:])", _score),
 )  # fmt: skip
 MONTHS_FIRST: Final = (
-    _rule(rf"{_MONTH} {_DAY}(?:,? (?P<year>\d{{4}})(?!\d))?(?! ?(?:%|am|pm|people|minutes|hours))", _worded),
-    _rule(rf"{_MONTH},? (?P<year>[12]\d{{3}})(?!\d)", _month_year),
+    ignoring_case(rf"{_MONTH} {_DAY}(?:,? (?P<year>\d{{4}})(?!\d))?(?! ?(?:%|am|pm|people|minutes|hours))", _worded),
+    ignoring_case(rf"{_MONTH},? (?P<year>[12]\d{{3}})(?!\d)", _month_year),
 )

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from wyoming_voice.text.reading import SPACE, Reader, Rule, Sentence
+from wyoming_voice.text.reading import SPACE, Sentence, rule
 
 from .lexicon import VULGAR
 from .number import cardinal, decade, decimal, fraction, ordinal, whole, year
@@ -186,10 +186,6 @@ def _times(match: re.Match[str], sentence: Sentence) -> str:
     return f"{said(match['number'], sentence)} times" if match["number"] != "1" else "once"
 
 
-def _rule(pattern: str, reader: Reader, flags: int = 0) -> Rule:
-    return re.compile(pattern, flags), reader
-
-
 def _left(match: re.Match[str], _sentence: Sentence) -> str:
     digits = re.search(r"\d+", match[0])
     assert digits is not None, "the pattern ends with digits"
@@ -200,27 +196,27 @@ def _left(match: re.Match[str], _sentence: Sentence) -> str:
 _NUM: Final = rf"(?P<number>{NUMBER})"
 _SIGNED: Final = rf"(?P<sign>{SIGN})?"
 FRACTIONS: Final = (
-    _rule(rf"(?:(?P<whole>\d{{1,6}}) ?)?(?P<vulgar>[{''.join(VULGAR)}])", _vulgar),
-    _rule(rf"(?:(?P<whole>\d{{1,3}}) )?(?P<above>\d{{1,3}})[/⁄](?P<below>\d{{1,4}})(?![\d/]|[.,]\d)"
+    rule(rf"(?:(?P<whole>\d{{1,6}}) ?)?(?P<vulgar>[{''.join(VULGAR)}])", _vulgar),
+    rule(rf"(?:(?P<whole>\d{{1,3}}) )?(?P<above>\d{{1,3}})[/⁄](?P<below>\d{{1,4}})(?![\d/]|[.,]\d)"
         rf"(?:{SPACE}?(?P<unit>{SYMBOL}))?",
           _fraction),
 )  # fmt: skip
 QUANTITIES: Final = (
-    _rule(r"(\d)['’′] ?(\d{1,2})(?:[\"”″]|'')(?!\w)", _height),
-    _rule(rf"(?P<one>{NUMBER})(?P<sign> ?[x×*] ?)(?P<two>{NUMBER})(?: ?[x×*] ?(?P<three>{NUMBER}))?"
+    rule(r"(\d)['’′] ?(\d{1,2})(?:[\"”″]|'')(?!\w)", _height),
+    rule(rf"(?P<one>{NUMBER})(?P<sign> ?[x×*] ?)(?P<two>{NUMBER})(?: ?[x×*] ?(?P<three>{NUMBER}))?"
         rf"(?:{SPACE}?(?P<unit>{SYMBOL}))?(?![^\W_])",
           _product),
-    _rule(r"(\d{1,9})(?:st|nd|rd|th)(?!\w)", _ordinal, re.IGNORECASE),
-    _rule(r"['’]?(\d{4}|\d0)['’]?s(?!\w)", _decade),
-    _rule(rf"(?P<unit>{CURRENCY})(?P<low>{NUMBER}){_DASH}(?:{CURRENCY})?{_NUM}(?: ?(?P<scale>{_SCALE}))?"
+    rule(r"(\d{1,9})(?:st|nd|rd|th)(?!\w)", _ordinal, re.IGNORECASE),
+    rule(r"['’]?(\d{4}|\d0)['’]?s(?!\w)", _decade),
+    rule(rf"(?P<unit>{CURRENCY})(?P<low>{NUMBER}){_DASH}(?:{CURRENCY})?{_NUM}(?: ?(?P<scale>{_SCALE}))?"
         rf"(?![^\W_])", _money_range),
-    _rule(rf"{_SIGNED}(?P<unit>{CURRENCY}) ?{_NUM}(?: ?(?P<scale>{_SCALE}))?", _money),
-    _rule(rf"{_SIGNED}(?P<low>{NUMBER}){_DASH}(?P<above>{SIGN})?{_NUM}(?:{SPACE}?(?P<unit>{SYMBOL}))?"
+    rule(rf"{_SIGNED}(?P<unit>{CURRENCY}) ?{_NUM}(?: ?(?P<scale>{_SCALE}))?", _money),
+    rule(rf"{_SIGNED}(?P<low>{NUMBER}){_DASH}(?P<above>{SIGN})?{_NUM}(?:{SPACE}?(?P<unit>{SYMBOL}))?"
         rf"(?![^\W_]|[-–]\d)", _range),
-    _rule(rf"{_SIGNED}{_NUM}(?: (?P<scale>thousand|million|billion|trillion))?(?P<joint>{SPACE}|-)?"
+    rule(rf"{_SIGNED}{_NUM}(?: (?P<scale>thousand|million|billion|trillion))?(?P<joint>{SPACE}|-)?"
         rf"(?P<unit>{SYMBOL})", _unit),
-    _rule(rf"(?P<number>{NUMBER})x(?!\w)", _times),
-    _rule(rf"{_SIGNED}{_NUM}(?![^\W_²³])", _bare),
+    rule(rf"(?P<number>{NUMBER})x(?!\w)", _times),
+    rule(rf"{_SIGNED}{_NUM}(?![^\W_²³])", _bare),
 )  # fmt: skip
-LEFT: Final = (_rule(r"[^\w½⅓⅔¼¾⅕⅖⅗⅘⅙⅛⅜⅝⅞]{0,4}\d++", _left),)
+LEFT: Final = (rule(r"[^\w½⅓⅔¼¾⅕⅖⅗⅘⅙⅛⅜⅝⅞]{0,4}\d++", _left),)
 """Digits that no other rule reads, glued to letters."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from wyoming_voice.text.reading import Sentence, read
 
-from . import date, quantity, word
+from . import code, date, quantity, word
 
 _BEGINS: Final = re.compile(
     r"""
@@ -20,7 +20,8 @@ _BEGINS: Final = re.compile(
 )
 _RULES: Final = {
     "number": (
-        *date.DATES, *word.CODES, *word.MODELS, *quantity.FRACTIONS, *quantity.QUANTITIES, *word.MIXED, *quantity.LEFT,
+        *date.DATES, word.ALWAYS, *code.CODES, *code.MODELS, *quantity.FRACTIONS,
+        *quantity.QUANTITIES, *code.MIXED, *quantity.LEFT,
     ),
     "latin": (*word.UNIT_WORDS, *date.MONTHS_FIRST, *word.LATIN),
     "cyrillic": word.CYRILLIC_WORDS,

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from wyoming_voice.text.entity import DOMAINS, ENTITY, HOST, MAIL
-from wyoming_voice.text.reading import Reader, Rule, Sentence
+from wyoming_voice.text.reading import Sentence, rule
 
 from . import latin
 from .brand import BRANDS, PHRASES
@@ -155,21 +155,17 @@ def _mixed(match: re.Match[str], _sentence: Sentence) -> str | None:
 _MODEL: Final = {"K": "ка", "D": "дэ", "x": "икс"}
 
 
-def _rule(pattern: str, reader: Reader, flags: int = 0) -> Rule:
-    return re.compile(pattern, flags), reader
-
-
 CODES: Final = (
-    _rule(r"(?P<ip>\d{1,3}(?:\.\d{1,3}){3})(?![\d.]\d|\d)(?:/(?P<mask>\d{1,2}))?(?::(?P<port>\d{1,5}))?"
+    rule(r"(?P<ip>\d{1,3}(?:\.\d{1,3}){3})(?![\d.]\d|\d)(?:/(?P<mask>\d{1,2}))?(?::(?P<port>\d{1,5}))?"
         r"(?!\d)", _address),
-    _rule(r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}(?![\w:])", _mac),
-    _rule(r"(?P<country>\+7|8)[ -]?\(?(?P<area>\d{3})\)?[ -]?(?P<one>\d{3})[ -]?(?P<two>\d\d)[ -]?"
+    rule(r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}(?![\w:])", _mac),
+    rule(r"(?P<country>\+7|8)[ -]?\(?(?P<area>\d{3})\)?[ -]?(?P<one>\d{3})[ -]?(?P<two>\d\d)[ -]?"
         r"(?P<three>\d\d)(?![\d-]\d|\d)", _phone),
-    _rule(r"\+\d{1,3}(?:[ -]\(?\d{2,4}\)?){2,5}(?![\d-]\d|\d)", _foreign_phone),
-    _rule(r"\d{3}-\d\d-\d\d(?![\d-]\d|\d)", _short_phone),
-    _rule(r"(?![1-9]\d{0,2}(?:\.\d{3}){2,}(?![\d.]\d))(?P<version>\d{1,6}(?:\.\d{1,6}){2,5})(?![\d.]\d|\d)", _version),
-    _rule(r"(?P<version>\d{1,4}\.\d{1,4})(?![\d.]\d|\d)", _labelled),
-    _rule(MAIL, _mail),
+    rule(r"\+\d{1,3}(?:[ -]\(?\d{2,4}\)?){2,5}(?![\d-]\d|\d)", _foreign_phone),
+    rule(r"\d{3}-\d\d-\d\d(?![\d-]\d|\d)", _short_phone),
+    rule(r"(?![1-9]\d{0,2}(?:\.\d{3}){2,}(?![\d.]\d))(?P<version>\d{1,6}(?:\.\d{1,6}){2,5})(?![\d.]\d|\d)", _version),
+    rule(r"(?P<version>\d{1,4}\.\d{1,4})(?![\d.]\d|\d)", _labelled),
+    rule(MAIL, _mail),
 )  # fmt: skip
 _LETTERED: Final = re.compile(
     rf"{HOUSE.pattern}|(?:поезд|рейс|автобус|маршрут|школ|кабинет|аудитори|класс|корпус|строени|подъезд)[а-я]* ?$",
@@ -185,21 +181,21 @@ def _lettered(match: re.Match[str], sentence: Sentence) -> str | None:
 
 
 MODELS: Final = (
-    _rule(r"(\d{1,4})[ -]?[«\"]?([А-ЕЖЗИКЛМа-ежзиклм])[»\"]?(?!\w)", _lettered),
-    _rule(r"\d{1,4}[KDGP](?![^\W_])", _mixed),
+    rule(r"(\d{1,4})[ -]?[«\"]?([А-ЕЖЗИКЛМа-ежзиклм])[»\"]?(?!\w)", _lettered),
+    rule(r"\d{1,4}[KDGP](?![^\W_])", _mixed),
 )
 MIXED: Final = (
-    _rule(r"\d{1,6}-?[A-Za-z][A-Za-z0-9]{0,20}(?!\w)", _mixed),
-    _rule(r"\d{1,6}[А-Яа-яЁё](?!\w)", _mixed),
+    rule(r"\d{1,6}-?[A-Za-z][A-Za-z0-9]{0,20}(?!\w)", _mixed),
+    rule(r"\d{1,6}[А-Яа-яЁё](?!\w)", _mixed),
 )
 LATIN: Final = (
-    _rule(MAIL, _mail),
-    _rule(ENTITY, _entity),
-    _rule(HOST, _host, re.IGNORECASE),
-    _rule(r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}(?![\w:])", _mac),
-    _rule(r"v\.? ?(\d{1,5}(?:\.\d{1,5}){1,5})(?!\w)", _release, re.IGNORECASE),
-    _rule(rf"(?:{'|'.join(re.escape(phrase) for phrase in PHRASES)})(?![^\W_])", _latin, re.IGNORECASE),
-    _rule(r"Dr\.", lambda _match, _sentence: "доктор"),
-    _rule(r"(?:PM ?2\.5|C\+\+|C#)(?![^\W_])", _latin, re.IGNORECASE),
-    _rule(r"[A-Za-zÀ-ÖØ-öø-ÿ][A-Za-zÀ-ÖØ-öø-ÿ0-9]*+(?:['’-][A-Za-zÀ-ÖØ-öø-ÿ0-9]++){0,3}", _latin),
+    rule(MAIL, _mail),
+    rule(ENTITY, _entity),
+    rule(HOST, _host, re.IGNORECASE),
+    rule(r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}(?![\w:])", _mac),
+    rule(r"v\.? ?(\d{1,5}(?:\.\d{1,5}){1,5})(?!\w)", _release, re.IGNORECASE),
+    rule(rf"(?:{'|'.join(re.escape(phrase) for phrase in PHRASES)})(?![^\W_])", _latin, re.IGNORECASE),
+    rule(r"Dr\.", lambda _match, _sentence: "доктор"),
+    rule(r"(?:PM ?2\.5|C\+\+|C#)(?![^\W_])", _latin, re.IGNORECASE),
+    rule(r"[A-Za-zÀ-ÖØ-öø-ÿ][A-Za-zÀ-ÖØ-öø-ÿ0-9]*+(?:['’-][A-Za-zÀ-ÖØ-öø-ÿ0-9]++){0,3}", _latin),
 )  # fmt: skip

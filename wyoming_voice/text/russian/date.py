@@ -3,11 +3,11 @@
 import re
 from typing import Final
 
-from wyoming_voice.text.reading import Reader, Rule, Sentence
+from wyoming_voice.text.reading import Sentence, ignoring_case
 
-from .grammar import NEXT_WORD, Form, forms, governed
-from .lexicon import MONTH_SHORT, MONTHS
-from .number import Case, Gender, cardinal, joined, ordinal
+from .grammar import governed
+from .lexicon import MONTH_SHORT, MONTHS, YEAR_FORMS
+from .number import Case, cardinal, ordinal
 from .unit import UNITS
 
 _IS_DATE: Final = re.compile(
@@ -22,19 +22,6 @@ _YEAR_WORDS: Final[dict[str, tuple[Case, bool]]] = {
     "год": ("n", False), "года": ("g", False), "году": ("p", False), "годом": ("i", False), "годе": ("p", False),
     "годы": ("n", True), "годов": ("g", True), "годам": ("d", True), "годами": ("i", True), "годах": ("p", True),
 }  # fmt: skip
-_YEAR_FORMS: Final[dict[Case, tuple[str, str]]] = {
-    "n": ("год", "годы"), "g": ("года", "годов"), "d": ("году", "годам"), "a": ("год", "годы"),
-    "i": ("годом", "годами"), "p": ("году", "годах"),
-}  # fmt: skip
-_ENDINGS: Final[tuple[tuple[Case, Gender, bool], ...]] = (
-    ("n", "m", False), ("g", "m", False), ("d", "m", False), ("i", "m", False), ("p", "m", False), ("n", "f", False),
-    ("g", "f", False), ("a", "f", False), ("n", "n", False), ("n", "m", True), ("g", "m", True), ("d", "m", True),
-    ("p", "m", True), ("i", "m", True),
-)  # fmt: skip
-_CARDINAL_ENDINGS: Final[dict[str, Case]] = {
-    "ти": "g", "ми": "i", "мя": "i", "ех": "g", "ёх": "g", "ух": "g", "ем": "d", "ём": "d", "ум": "d", "ю": "i",
-    "ью": "i", "и": "g", "ка": "g",
-}  # fmt: skip
 
 
 def _day_case(sentence: Sentence, start: int, end: int) -> Case:
@@ -45,6 +32,7 @@ def _day_case(sentence: Sentence, start: int, end: int) -> Case:
     left, right = sentence.left(start), sentence.text[end:].strip(' .!?»")')
     only = not left.strip() and not right
     named = _IS_DATE.search(left) if left.strip() else None
+    only = only or sentence.right(end).startswith((" — ", " – "))
     return "n" if only or named or _DAY_NAME.search(left) else "g"
 
 
@@ -106,6 +94,14 @@ def _time(match: re.Match[str], sentence: Sentence) -> str | None:
     return _clock(match, case) + (sentence.stop(match) if match[0].endswith(".") else "")
 
 
+def _dotted(match: re.Match[str], sentence: Sentence) -> str | None:
+    """«в 12.30», where nothing is counted."""
+    return _time(match, sentence) if _WHEN.search(sentence.left(match.start())) else None
+
+
+_WHEN: Final = re.compile(r"(?<!\w)(?:в|к|до|с|после|около) $", re.IGNORECASE)
+
+
 def _clock(match: re.Match[str], case: Case) -> str:
     parts = [(int(match["hour"]), "ч"), (int(match["minute"]), "мин")]
     if match["second"]:
@@ -152,7 +148,7 @@ def _years(match: re.Match[str], sentence: Sentence) -> str:
             else wanted[0]
         )
         case = "g" if wanted == ("i", "g") else case
-        word = _YEAR_FORMS[case][plural]
+        word = YEAR_FORMS[case][plural]
     first = ""
     if match["first"]:
         by = match["joint"].strip()
@@ -168,109 +164,37 @@ def _years(match: re.Match[str], sentence: Sentence) -> str:
 _IN: Final = re.compile(r"(?<!\w)(?:в|во|о|об) $", re.IGNORECASE)
 
 
-def _ordinal(match: re.Match[str], sentence: Sentence) -> str | None:
-    """«21-й», «20-го», «90-е», «5-ти»."""
-    number, ending = int(match["number"]), match["ending"].lower()
-    possible = [
-        (case, gender, plural)
-        for case, gender, plural in _ENDINGS
-        if ordinal(number, case, gender, plural=plural).endswith(ending)
-    ]
-    many = any(one.plural for one in _nouns(sentence, match.end()))
-    if ending in _CARDINAL_ENDINGS and (
-        not possible or ending in {"ти", "ми", "ух", "ех", "ёх"} or (ending == "ю" and many)
-    ):
-        words = cardinal(number, _CARDINAL_ENDINGS[ending])
-        return words if words.endswith(ending) else None
-    if not possible:
-        return None
-    case, gender, plural = _chosen(possible, sentence, match)
-    years = f" {_YEAR_FORMS[case][1]}{sentence.stop(match)}" if match["years"] else ""
-    sentence.said(match.end(), case)
-    first = match["first"]
-    said = ordinal(number, case, gender, plural=plural)
-    return (f"{ordinal(int(first), case, gender, plural=plural)} — {said}" if first else said) + years
-
-
-def _chosen(
-    possible: list[tuple[Case, Gender, bool]], sentence: Sentence, match: re.Match[str]
-) -> tuple[Case, Gender, bool]:
-    """Choose by the noun after it, then by the word before it."""
-    wanted = governed(sentence, match.start(), match.end())
-    for noun in sorted(_nouns(sentence, match.end()), key=lambda one: one.case not in wanted):
-        for case, gender, plural in possible:
-            same = gender == noun.gender or plural or (gender == "m" and noun.gender == "n" and case not in "na")
-            if (
-                noun.plural == plural
-                and same
-                and (noun.case == case or (gender == "f" and case == "g" and noun.case in "dip"))
-            ):
-                return case, gender, plural
-    tens = [one for one in possible if one[2]] if int(match["number"]) % 10 == 0 and int(match["number"]) >= 20 else []
-    return next(
-        (one for one in (*tens, *possible) if one[0] in wanted or (one[0] == "n" and "a" in wanted)),
-        (tens or possible)[0],
-    )
-
-
-def _nouns(sentence: Sentence, at: int) -> tuple[Form, ...]:
-    word = NEXT_WORD.match(sentence.text, at)
-    return forms(word[1]) if word else ()
-
-
-def _compound(match: re.Match[str], _sentence: Sentence) -> str | None:
-    """«5-дневный», «100%-ный»."""
-    number = joined(int(match["number"]))
-    if number is None:
-        return None
-    rest = match["rest"].lower()
-    if match["percent"] and not rest.startswith("н"):
-        return f"{number}процентн{_PERCENT_ENDS[rest]}" if rest in _PERCENT_ENDS else None
-    return number + ("процент" + rest if match["percent"] else rest)
-
-
-_PERCENT_ENDS: Final = {
-    "й": "ый", "я": "ая", "е": "ое", "го": "ого", "му": "ому", "м": "ом", "ю": "ую", "х": "ых", "ми": "ыми", "ой": "ой",
-    "ый": "ый", "ая": "ая", "ое": "ое", "ого": "ого", "ом": "ом", "ую": "ую", "ые": "ые", "ых": "ых",
-}  # fmt: skip
-
-
-def _rule(pattern: str, reader: Reader) -> Rule:
-    return re.compile(pattern, re.IGNORECASE), reader
-
-
 _MONTH: Final = rf"(?P<month>{'|'.join(MONTHS)}|(?:{'|'.join(MONTH_SHORT)})\.?)(?!\w)"
 _G: Final = r"(?: ?(?:(?P<g>года|году|г\.|г)(?!\w)))?"
 _END: Final = r"(?:го|е|ого|ое|му|ому|м)"
 _JOINT: Final = r"(?P<joint> ?[-–—] ?| по | до | и | или )"
 DATES: Final = (
-    _rule(rf"(?P<day>\d{{1,2}})\.(?P<month>\d{{1,2}})\.(?P<year>\d{{4}}|(?<=\d\d\.\d\d\.)\d\d)(?![\d.]\d"
+    ignoring_case(rf"(?P<day>\d{{1,2}})\.(?P<month>\d{{1,2}})\.(?P<year>\d{{4}}|(?<=\d\d\.\d\d\.)\d\d)(?![\d.]\d"
         rf"|\d){_G}", _numeric),
-    _rule(rf"(?P<day>\d{{1,2}})/(?P<month>\d{{1,2}})/(?P<year>\d{{4}})(?![\d/]){_G}", _numeric),
-    _rule(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?![\d-])(?P<clock>T(?=\d))?", _numeric),
-    _rule(rf"(?:(?P<first>\d{{1,2}})(?:-?{_END})?{_JOINT})?(?P<day>\d{{1,2}})(?:-?(?P<end>{_END}))? {_MONTH}"
+    ignoring_case(rf"(?P<day>\d{{1,2}})/(?P<month>\d{{1,2}})/(?P<year>\d{{4}})(?![\d/]){_G}", _numeric),
+    ignoring_case(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?![\d-])(?P<clock>T(?=\d))?", _numeric),
+    ignoring_case(rf"(?:(?P<first>\d{{1,2}})(?:-?{_END})?{_JOINT})?(?P<day>\d{{1,2}})(?:-?(?P<end>{_END}))? {_MONTH}"
           rf"(?:,? (?P<year>\d{{4}})(?!\d){_G})?", _worded),
 )  # fmt: skip
 _CLOCK: Final = r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d)?"
 _TIME: Final = re.compile(r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?")
 TIMES: Final = (
-    _rule(rf"(?P<one>{_CLOCK}) ?[-–—] ?(?P<two>{_CLOCK})(?![\d:])", _span),
-    _rule(
+    ignoring_case(rf"(?P<one>{_CLOCK}) ?[-–—] ?(?P<two>{_CLOCK})(?![\d:])", _span),
+    ignoring_case(
         r"(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:]\d|\d)(?: ?ч(?:\.|(?!\w)))?",
         _time,
     ),
-    _rule(r"(\d{1,2}):(\d{1,2})(?![\d:])", _score),
+    ignoring_case(
+        r"(?P<hour>[01]?\d|2[0-3])\.(?P<minute>[0-5]\d)(?P<second>(?!))?(?=$|[,;!?)]|\.(?:\s|$)| (?:часов"
+        r"|утра|дня|вечера|ночи))"
+        r"(?: часов)?",
+        _dotted,
+    ),
+    ignoring_case(r"(\d{1,2}):(\d{1,2})(?![\d:])", _score),
 )
 YEARS: Final = (
-    _rule(rf"(?:(?P<first>\d{{4}}){_JOINT})?(?P<year>\d{{4}}|(?<=\d\d[-–—])\d\d|\d{{1,4}}(?= ?г(?:\."
+    ignoring_case(rf"(?:(?P<first>\d{{4}}){_JOINT})?(?P<year>\d{{4}}|(?<=\d\d[-–—])\d\d|\d{{1,4}}(?= ?г(?:\."
         rf"|од[а-я]*)? (?:до )?н\. ?э)) ?"
           r"(?P<word>год(?:а|у|ом|е|ы|ов|ам|ами|ах)?|гг\.|г\.|гг|г)(?!\w)", _years),
-    _rule(r"(?P<first>(?!))?(?P<joint>(?!))?(?P<year>\d{1,3}) (?P<word>году|годом|годе)(?!\w)", _years),
-)  # fmt: skip
-ORDINALS: Final = (
-    _rule(r"(?:(?P<first>\d{1,4})(?:-?(?:й|я|е|го|х))? ?[-–—] ?)?(?P<number>\d{1,6})[-‑–]?(?P<ending>ый|ий"
-        r"|ой|й|ая|яя|я|ое|ее|е|ого|его|го|ому|ему|му|ым|им|ом|ем|м|ую|юю|ю|ые|ых|их|х|ыми|ими|ми|мя|ти|ех"
-        r"|ёх|ём|ух|ум|ью|ка|и)(?!\w|-\w)(?P<years> ?гг\.)?",
-          _ordinal),
-    _rule(r"(?P<number>\d{1,3})(?P<percent> ?%)?[-‑–](?P<rest>[а-яё]{4,40}|(?<=%-)[а-яё]{1,10})(?!\w)", _compound),
+    ignoring_case(r"(?P<first>(?!))?(?P<joint>(?!))?(?P<year>\d{1,3}) (?P<word>году|годом|годе)(?!\w)", _years),
 )  # fmt: skip

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from wyoming_voice.text.reading import SPACE, Reader, Rule, Sentence
+from wyoming_voice.text.reading import SPACE, Sentence, rule
 
 from .grammar import NEXT_WORD, agreement, forms, governed, lemmas
 from .lexicon import HOUSE, NUMBERED, RANKED, VULGAR
@@ -84,9 +84,9 @@ def _scaled(number: Number, scale: str | None, unit: str | None, case: Case) -> 
     noun = None if unit is None else _noun(unit)
     if scale is None:
         assert noun is not None, "the pattern asks for one of them"
-        if unit in SMALL and len(number.after) == 2:
+        if unit in SMALL and 1 <= len(number.after) <= 2 and not number.is_half:
             small = UNITS[SMALL[unit]]
-            cents = Number(number.after.lstrip("0") or "0")
+            cents = Number(number.after.ljust(2, "0").lstrip("0") or "0")
             rest = "" if cents.before == "0" else f" {cents.words(case, small)} {cents.counted(small, case)}"
             number = Number(number.before)
             return f"{number.words(case, noun)} {number.counted(noun, case)}{rest}"
@@ -230,28 +230,24 @@ _NUM: Final = rf"(?P<number>{NUMBER})"
 _SIGNED: Final = rf"(?P<sign>{SIGN})?"
 
 
-def _rule(pattern: str, reader: Reader) -> Rule:
-    return re.compile(pattern), reader
-
-
 PRODUCTS: Final = (
-    _rule(rf"(?P<one>{NUMBER}) ?[xх×*] ?(?P<two>{NUMBER})(?: ?[xх×*] ?(?P<three>{NUMBER}))?(?:{SPACE}?"
+    rule(rf"(?P<one>{NUMBER}) ?[xх×*] ?(?P<two>{NUMBER})(?: ?[xх×*] ?(?P<three>{NUMBER}))?(?:{SPACE}?"
         rf"(?P<unit>{SYMBOL}))?"
           r"(?![^\W_])", _product),
 )  # fmt: skip
 FRACTIONS: Final = (
-    _rule(rf"(?:(?P<whole>\d{{1,6}})[ ]?)?(?P<vulgar>[{''.join(VULGAR)}])", _vulgar),
-    _rule(rf"(?:(?P<whole>\d{{1,3}}) )?(?P<above>\d{{1,3}})[/⁄](?P<below>\d{{1,4}})(?![\d/.,]\d|\d)"
+    rule(rf"(?:(?P<whole>\d{{1,6}})[ ]?)?(?P<vulgar>[{''.join(VULGAR)}])", _vulgar),
+    rule(rf"(?:(?P<whole>\d{{1,3}}) )?(?P<above>\d{{1,3}})[/⁄](?P<below>\d{{1,4}})(?![\d/.,]\d|\d)"
         rf"(?:{SPACE}(?P<unit>{SYMBOL}))?",
           _fraction),
 )  # fmt: skip
 QUANTITIES: Final = (
-    _rule(rf"{_SIGNED}(?P<unit>{_CURRENCY}) ?{_NUM}(?: ?(?P<scale>{SCALE}))?", _prefixed),
-    _rule(rf"{_SIGNED}(?P<low>{NUMBER}){_DASH}(?P<above>{SIGN})?{_NUM}(?: ?(?P<scale>{SCALE}))?(?:{SPACE}?"
+    rule(rf"{_SIGNED}(?P<unit>{_CURRENCY}) ?{_NUM}(?: ?(?P<scale>{SCALE}))?", _prefixed),
+    rule(rf"{_SIGNED}(?P<low>{NUMBER}){_DASH}(?P<above>{SIGN})?{_NUM}(?: ?(?P<scale>{SCALE}))?(?:{SPACE}?"
         rf"(?P<unit>{SYMBOL}))?(?![^\W_]|-?\d)", _range),
-    _rule(rf"{_SIGNED}{_NUM}(?: ?(?P<scale>{SCALE}))?{SPACE}?(?P<unit>{SYMBOL})", _unit),
-    _rule(rf"{_SIGNED}{_NUM} ?(?P<scale>{SCALE})(?P<unit>(?!))?", _unit),
-    _rule(rf"{_SIGNED}{_NUM}(?![^\W_²³])", _bare),
+    rule(rf"{_SIGNED}{_NUM}(?: ?(?P<scale>{SCALE}))?{SPACE}?(?P<unit>{SYMBOL})", _unit),
+    rule(rf"{_SIGNED}{_NUM} ?(?P<scale>{SCALE})(?P<unit>(?!))?", _unit),
+    rule(rf"{_SIGNED}{_NUM}(?![^\W_²³])", _bare),
 )  # fmt: skip
-LEFT: Final = (_rule(r"[^\w½⅓⅔¼¾⅕⅖⅗⅘⅙⅛⅜⅝⅞]{0,4}\d++", _left),)
+LEFT: Final = (rule(r"[^\w½⅓⅔¼¾⅕⅖⅗⅘⅙⅛⅜⅝⅞]{0,4}\d++", _left),)
 """Digits that no other rule reads, glued to letters."""

@@ -3,22 +3,19 @@
 import re
 from typing import Final
 
-from wyoming_voice.text.reading import Sentence, read
+from wyoming_voice.text.reading import Sentence, alternatives, read
 
-from . import code, date, grammar, quantity, word
+from . import code, date, grammar, ordinal, quantity, roman, sign, word
 from .abbreviation import PHRASES, PLACES, WORDS
 
-_DOTTED: Final = "|".join(
-    re.escape(one).replace(r"\ ", r"\ ?")
-    for one in sorted({*PHRASES, *WORDS, *PLACES}, key=lambda name: (-len(name), name))
-)
+_DOTTED: Final = alternatives({*PHRASES, *WORDS, *PLACES}).replace(" ?", r"\ ?")
 _BEGINS: Final = re.compile(
     rf"""
     (?P<number>(?<![^\W_])[0-9A-Fa-f]{{2}}(?=[:-][0-9A-Fa-f]{{2}}[:-])
         |(?<!\w)[+\-−–±]?(?:[$€£₽¥₸₴₿₺₾]\ ?)?\d++|[$€£¥₸₴₿₺₾]\ ?\d++|\d++|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅛⅜⅝⅞])
     |(?P<latin>[A-Za-zÀ-ÖØ-öø-ÿ]++)
     |(?P<word>(?<![\w.-])(?i:{_DOTTED}|(?:пн|вт|ср|чт|пт|сб|вс)\.?\ ?[-–—])(?<=[.\w–—-])
-        |(?<!\w)[А-ЯЁ]{{2,6}}(?![А-ЯЁа-яё])|(?<!\w)вв?\.|(?<!\w)(?:{word.LONE_UNITS})(?![^\W_]|[/·])|(?<!\w)[ХІ]{{1,3}}(?!\w))
+        |(?<!\w)[А-ЯЁ]{{2,6}}(?![А-ЯЁа-яё])|(?<!\w)вв?\.|(?<!\w)(?:{sign.LONE_UNITS})(?![^\W_]|[/·])|(?<!\w)[ХІ]{{1,3}}(?!\w))
     |(?P<sign>[&№\#%₽$€°+−=~≈§×÷±<>≤≥≠∞√²³]|(?<=[\d)]\ )[/*](?=\ [\d(]))
     """,
     re.VERBOSE,
@@ -26,12 +23,12 @@ _BEGINS: Final = re.compile(
 _RULES: Final = {
     "number": (
         *date.DATES, *code.CODES, *date.TIMES, *date.YEARS, *code.MODELS,
-        *quantity.PRODUCTS, *quantity.FRACTIONS, *date.ORDINALS,
+        *quantity.PRODUCTS, *quantity.FRACTIONS, *ordinal.ORDINALS,
         *quantity.QUANTITIES, *code.MIXED, *quantity.LEFT,
     ),
-    "latin": (*word.UNIT_WORDS, *word.ROMANS, *code.LATIN),
+    "latin": (*sign.UNIT_WORDS, *roman.ROMANS, *code.LATIN),
     "word": word.WORD_RULES,
-    "sign": word.SIGNS,
+    "sign": sign.SIGNS,
 }  # fmt: skip
 
 
