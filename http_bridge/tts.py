@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from wyoming_voice.audio import PcmFormat
 from wyoming_voice.errors import EngineUnavailable, TooLarge
 from wyoming_voice.link import PITCH, SPEED
-from wyoming_voice.speech import Utterance, once, spoken_text
+from wyoming_voice.speech import Utterance, once
 from wyoming_voice.voices import VoiceChoice
 
 from .body import read_json
@@ -78,7 +78,7 @@ async def tts(request: web.Request) -> web.StreamResponse:
     bridge = bridge_of(request)
     asked = await read_json(request, SpeechRequest)
     bridge.admit()
-    text = await _processed(bridge, asked.text)
+    text = await _processed(bridge, asked)
     name = f"speech_{stamp()}.ogg"
     sound, seconds = await _write(bridge, asked.utterance(), name)
     path = bridge.outputs.folder / name
@@ -115,7 +115,7 @@ async def tts_wav(request: web.Request) -> web.StreamResponse:
     """Speak a text as WAV (or another format) that leaves while it is made."""
     asked = await read_json(request, SpeechRequest)
     kind = choose_format(asked.format, request.headers.get("Accept", ""))
-    text = await _processed(bridge_of(request), asked.text)
+    text = await _processed(bridge_of(request), asked)
     return await stream_speech(request, asked.utterance(), kind, {"X-Processed-Text-Length": str(len(text))})
 
 
@@ -128,12 +128,12 @@ async def output(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(path, headers={"Content-Type": kind, "X-Content-Type-Options": "nosniff"})
 
 
-async def _processed(bridge: Bridge, text: str) -> str:
+async def _processed(bridge: Bridge, asked: SpeechRequest) -> str:
     """Return what is really said; raises TooLarge before any work is done."""
     limit = bridge.settings.limits.text
-    if len(text) > limit:
+    if len(asked.text) > limit:
         raise TooLarge(f"A text may have {limit} characters (limits.text).")
-    return await spoken_text(text)
+    return await bridge.app.speech.spoken(asked.text, VoiceChoice(asked.voice, asked.language, asked.speaker))
 
 
 def _windows(path: str) -> str:

@@ -137,6 +137,8 @@ async def open_server(app: App) -> AsyncIterator[Server]:
         )
         looking = asyncio.create_task(app.voices.keep_true(), name="keep the catalogue true")
         stack.callback(looking.cancel)
+        warming = asyncio.create_task(app.speech.warm(), name="load what texts are spelled out with")
+        stack.callback(warming.cancel)
         for name, place in app.voices.catalogue.places.items():
             if place.settings.preload:
                 app.pool.preload(name)

@@ -94,6 +94,30 @@ class Speech:
         async with aclosing(self._hear(listening)) as heard:
             yield heard
 
+    async def spoken(self, text: str, choice: VoiceChoice) -> str:
+        """Return what of a text would be spoken: its sentences, spelled out for the voice. Raises UnknownVoice."""
+        catalogue = self._catalogue()
+        said: list[str] = []
+        voice: Voice | None = None
+        async with aclosing(split(once(text), len(text))) as sentences:
+            async for sentence in sentences:
+                if voice is None:
+                    voice, _ = catalogue.voice(choice, sentence)
+                asked = _spoken(voice, choice.language)
+                said.append(await self._spelled_out(sentence, asked, voice, catalogue.reads(voice.engine)))
+                await asyncio.sleep(0)
+        return " ".join(said)
+
+    async def warm(self) -> None:
+        """Load what the user's languages are spelled out with, so that the first request does not wait for it."""
+        for language in self._settings.languages:
+            await self._load(language)
+
+    async def _load(self, language: str) -> None:
+        if self._settings.text.normalize and language not in self._warm:
+            await asyncio.to_thread(warm, language)
+            self._warm.add(language)
+
     async def _fill(self, utterance: Utterance, audio: Channel[AudioChunk]) -> None:
         try:
             with self._metrics.observe("tts") as seen:
@@ -144,9 +168,7 @@ class Speech:
         if not self._settings.text.normalize or not voice.languages:
             return sentence
         language = asked or language_of(sentence, voice.languages) or voice.languages[0]
-        if language not in self._warm:
-            await asyncio.to_thread(warm, language)
-            self._warm.add(language)
+        await self._load(language)
         return normalize(sentence, language, reads)
 
     async def _document(self, utterance: Utterance) -> str:
@@ -296,11 +318,6 @@ async def _chain(first: T, rest: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     yield first
     async for item in rest:
         yield item
-
-
-async def spoken_text(text: str) -> str:
-    """Return what of a text is spoken: its sentences, without marks."""
-    return " ".join([sentence async for sentence in split(once(text), len(text))])
 
 
 async def once(text: str) -> AsyncGenerator[str, None]:

@@ -143,3 +143,12 @@ async def test_client_that_leaves_frees_the_engine(door: Door, path: str) -> Non
 async def _post(door: Door, path: str, text: str) -> int:
     async with door.client.post(door.url + path, json={"text": text}) as reply:
         return len(await reply.read())
+
+
+async def test_the_reply_says_what_was_really_spoken(door: Door) -> None:
+    async with door.client.post(door.url + "/tts", json={"text": "**At** 7:05 it was 5 °C."}) as reply:
+        processed = (await reply.json())["processed_text"]
+    async with door.client.post(door.url + "/tts/wav", json={"text": "**At** 7:05 it was 5 °C."}) as reply:
+        assert reply.headers["X-Processed-Text-Length"] == str(len(processed))
+    assert processed == "At seven oh five it was five degrees Celsius."
+    assert any(processed in line for line in log_lines(door.server.log))
