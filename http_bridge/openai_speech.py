@@ -19,9 +19,7 @@ from .route import Route
 from .sound import AUDIO, speaking, stream_speech
 from .sse import event_stream
 
-OPENAI_VOICES: Final = frozenset(
-    "alloy ash ballad coral echo fable onyx nova sage shimmer verse marin cedar".split()
-)
+OPENAI_VOICES: Final = frozenset("alloy ash ballad coral echo fable onyx nova sage shimmer verse marin cedar".split())
 _PCM_RATE: Final = 24_000  # Hz: raw PCM says nothing of itself, so OpenAI's clients take it to be this
 
 

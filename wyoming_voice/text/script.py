@@ -8,6 +8,8 @@ import regex
 
 LOOKED_AT: Final = 1_000
 """Characters at the beginning of a text that are enough to tell its language."""
+_OVER_LATIN: Final = 3
+"""How many Latin letters one letter of another script weighs."""
 
 # ISO 15924 codes and the languages (ISO 639) written in them; all others use Latin letters
 _SCRIPTS = {
@@ -89,7 +91,8 @@ _ALPHABETS = {
 def language_of(text: str, languages: Sequence[str]) -> str | None:
     """Tell which of ``languages`` (BCP 47, in order of preference) a text is in; None: no letters, or none of these.
 
-    Most letters say the script; among languages of that script the one with the fewest letters foreign to it, then the
+    Most letters say the script, but Latin ones count a third: names of brands stand in texts of every script («Включи
+    Netflix»), seldom the other way round. Among languages of that script the one with the fewest letters foreign to it, then the
     first. Looks at the first :data:`LOOKED_AT` characters.
     """
     letters = [(found.lastgroup, found[0]) for found in _LETTER.finditer(text[:LOOKED_AT].lower())]
@@ -97,6 +100,7 @@ def language_of(text: str, languages: Sequence[str]) -> str | None:
     if scripts["Kana"]:  # Japanese has both; Chinese has none of these
         scripts["Kana"] += scripts.pop("Hani", 0)
     ranked = [(code, language) for language in languages for code in _scripts_of(language) if scripts[code]]
+    scripts = Counter({code: count if code == "Latn" else count * _OVER_LATIN for code, count in scripts.items()})
     most = max(scripts.values(), default=0)
     candidates = [language for code, language in ranked if scripts[code] == most]
     counts = Counter(char for _, char in letters)
