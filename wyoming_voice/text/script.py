@@ -91,9 +91,9 @@ _ALPHABETS = {
 def language_of(text: str, languages: Sequence[str]) -> str | None:
     """Tell which of ``languages`` (BCP 47, in order of preference) a text is in; None: no letters, or none of these.
 
-    Most letters say the script, but Latin ones count a third: names of brands stand in texts of every script («Включи
-    Netflix»), seldom the other way round. Among languages of that script the one with the fewest letters foreign to it, then the
-    first. Looks at the first :data:`LOOKED_AT` characters.
+    Most letters say the script, a Latin one counting a third: names of brands stand in texts of every script («Включи
+    Netflix»), seldom the other way round. Among languages of that script the one with the fewest letters foreign to it,
+    then the first. Looks at the first :data:`LOOKED_AT` characters.
     """
     letters = [(found.lastgroup, found[0]) for found in _LETTER.finditer(text[:LOOKED_AT].lower())]
     scripts = Counter(code for code, _ in letters)
