@@ -115,7 +115,7 @@ async def test_a_complete_sentence_is_spoken_before_the_flush(door: Door) -> Non
     await client.until("Metadata")
     await client.say("Speak", text="The first is complete. The sec")
     assert isinstance(await client.hear(), bytes)
-    assert "end The first is complete." in log_lines(door.server.log)
+    await log_line(door.server.log, "end The first is complete.")
 
 
 async def test_utterances_are_spoken_in_their_order_and_close_speaks_the_rest(door: Door) -> None:
