@@ -15,6 +15,7 @@ from .errors import EngineUnavailable, WorkerLost
 
 _HEADER: Final = struct.Struct("<II")
 _START_SECONDS: Final = 20.0
+_ANSWER_SECONDS: Final = 20.0  # a second of sound takes it 30 ms
 _LOST: Final = "The process that tells speech from silence has ended; connect again."
 
 
@@ -88,7 +89,12 @@ class _Process:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting.append(answer)
         stdin.write(_HEADER.pack(stream, len(pcm)) + pcm)
-        return await answer
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await answer
+        except TimeoutError:
+            self.lost = True  # the next stream gets another process
+            raise WorkerLost(_LOST) from None
 
     def forget(self, stream: int) -> None:
         """Free what is kept of a stream."""
