@@ -31,6 +31,8 @@ from .wire import EventLimits
 _LIMITS: Final = PeerLimits(
     events=EventLimits(header=64 * 1024, data=4 * 1024 * 1024, payload=4 * 1024 * 1024), idle=3600.0, input=3600.0
 )
+_NICE: Final = 5
+"""The server goes before its workers: what is asked and what is ready to be sent does not wait for what is computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and systemd tell the whole group
         signal.signal(number, signal.SIG_IGN)  # the server decides when we end: what is being spoken may finish
+    os.nice(_NICE)
     announce = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # native libraries print what they like; only announcements go to standard output
     with announce:
