@@ -6,8 +6,8 @@ exists on fifty sentences of a smart home and on hostile input:
 * ru-normalizr 1.3 is the best for Russian, but takes 6 ms a sentence and 80 s for 100,000 letters, capitalises and adds
   full stops to sentences, and reads «CO2 850 ppm» as «си оу две тысячи восемьсот пятьдесят ппм».
 * rutextnorm 2.1 (MIT) takes 0.2 ms, but knows no gender («один книга») and few units, and hangs on 100,000 digits.
-* runorm is a neural network with torch; nemo_text_processing needs pynini, compiles its grammars for minutes, and its
-  Russian grammars are large and slow; damga brings 128 MB of transducers.
+* Not run, by their documentation and size: runorm is a neural network with torch; nemo_text_processing needs pynini and
+  compiles its grammars; damga brings 128 MB of transducers.
 * voxnorm (English) leaves alone what could be read in two ways; spokenform brings 18 MB for sixty languages.
 
 A sentence is read at once and for itself, so it does not matter how the text was cut into chunks.
