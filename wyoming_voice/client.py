@@ -126,12 +126,16 @@ async def transcribe(
     prompt: str | None = None,
     terms: tuple[str, ...] = (),
     model: str | None = None,
+    prefix: str = "",
+    word_times: bool = False,
 ) -> AsyncIterator[AsyncGenerator[Heard, None]]:
     """Recognise a piece, 16-bit mono PCM of 16 kHz; leaving the block cancels the rest."""
     async with connect(uri, step_timeout) as link:
         sound = {"rate": HEARD_RATE, "width": 2, "channels": 1}
         await link.send(
-            transcribe_event(language=language, prompt=prompt, terms=terms, model=model),
+            transcribe_event(
+                language=language, prompt=prompt, terms=terms, model=model, prefix=prefix, word_times=word_times
+            ),
             AudioStart(**sound).event(),
         )
         for start in range(0, len(pcm), _SEND_BYTES):
@@ -150,6 +154,16 @@ async def _heard(link: Link) -> AsyncGenerator[Heard, None]:
             if not in_chunks and event.data.get("text"):
                 yield read_heard(event)  # a server that does not stream transcripts says it all here
             return
+
+
+async def rewrite(uri: str, text: str, language: str | None, step_timeout: float) -> str:
+    """Have a text changed; raises WorkerLost."""
+    async with connect(uri, step_timeout) as link:
+        await link.send(Event(type="transcript", data={"text": text, "language": language}))
+        async for event in link:
+            if event.type == "handled":
+                return fields.text(event.data)
+    raise WorkerLost(f"The engine's worker at {uri} did not answer.")
 
 
 async def describe(uri: str, step_timeout: float) -> Info:

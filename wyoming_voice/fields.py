@@ -58,3 +58,33 @@ def mapping(data: Data, name: str) -> Data:
     if not isinstance(value, dict):
         raise BadRequest(f'"{name}" must be an object.')
     return cast("Data", value)
+
+
+def mappings(data: Data, name: str, *, most: int) -> tuple[Data, ...]:
+    """Return a list of objects, empty where there is none."""
+    value = data.get(name)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or len(value) > most:
+        raise BadRequest(f'"{name}" must be a list of at most {most} objects.')
+    return tuple(mapping({name: item}, name) for item in value)
+
+
+def integer(data: Data, name: str, *, least: int, most: int) -> int | None:
+    """Return a whole number between ``least`` and ``most``, or None where there is none."""
+    value = data.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise BadRequest(f'"{name}" must be a whole number between {least} and {most}.')
+    return value
+
+
+def flag(data: Data, name: str) -> bool:
+    """Return true or false; false where there is none."""
+    value = data.get(name)
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise BadRequest(f'"{name}" must be true or false.')
+    return value

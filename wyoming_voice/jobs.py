@@ -1,4 +1,4 @@
-"""The two requests that a worker serves: speak a segment, listen to a piece."""
+"""The requests that a worker serves: speak a segment, listen to a piece, change a text."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -9,7 +9,7 @@ from wyoming.event import Event
 
 from . import fields
 from .connection import Connection
-from .engines.protocol import HEARD_RATE, AsrEngine, Heard, Piece, TtsEngine
+from .engines.protocol import HEARD_RATE, AsrEngine, Heard, Piece, TextEngine, TtsEngine
 from .errors import BadRequest, TooLarge
 from .handover import EngineThread
 from .link import heard_event, read_segment
@@ -62,6 +62,8 @@ class HearJob:
         context = fields.mapping(event.data, "context")
         self._language = fields.string(event.data, "language")
         self._prompt = fields.string(context, "prompt")
+        self._prefix = fields.string(context, "prefix") or ""
+        self._word_times = fields.flag(context, "word_times")
         self._terms = fields.strings(event.data, "transcript_names") + fields.strings(event.data, "transcript_terms")
         self._connection = connection
         self._thread = thread
@@ -115,8 +117,36 @@ class HearJob:
             language=self._language,
             prompt=self._prompt,
             terms=self._terms,
+            prefix=self._prefix,
+            word_times=self._word_times,
         )
         return self._engine.transcribe(piece)
+
+
+class RewriteJob:
+    """``transcript``: the text changed, in ``handled``."""
+
+    complete = True
+
+    def __init__(self, event: Event, connection: Connection, thread: EngineThread, engine: TextEngine) -> None:
+        self._text = fields.text(event.data)
+        self._language = fields.string(event.data, "language")
+        self._connection = connection
+        self._thread = thread
+        self._engine = engine
+
+    def accept(self, _event: Event) -> bool:
+        """Nothing follows."""
+        return False
+
+    async def run(self) -> None:
+        """Change the text."""
+        text = await self._thread.call(lambda: self._engine.rewrite(self._text, self._language))
+        await self._connection.send(Event(type="handled", data={"text": text}))
+
+    def end(self) -> Sequence[Event]:
+        """Nothing more: the answer is one event."""
+        return []
 
 
 def _audio_bytes(chunk: AudioChunk) -> int:

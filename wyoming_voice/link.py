@@ -11,13 +11,16 @@ from typing import Final
 from wyoming.event import Event
 
 from . import fields
-from .engines.protocol import Heard, Segment, Word
+from .engines.protocol import Heard, Reference, Segment, Word
 
 _DAY: Final = 86_400.0  # seconds; no piece is longer
+_REFERENCES: Final = 16
 
 SPEED: Final = (0.25, 4.0)
 """The least and the most that a client may ask for; a pitch likewise."""
 PITCH: Final = (0.25, 4.0)
+SEEDS: Final = 2**32
+"""How many seeds there are."""
 
 
 def segment_event(segment: Segment) -> Event:
@@ -29,7 +32,14 @@ def segment_event(segment: Segment) -> Event:
             "text": segment.text,
             "voice": {name: value for name, value in voice.items() if value is not None},
             "text_format": "ssml" if segment.ssml else "text",
-            "context": {"speed": segment.speed, "pitch": segment.pitch, "style": segment.style},
+            "context": {
+                "speed": segment.speed,
+                "pitch": segment.pitch,
+                "style": segment.style,
+                "references": [asdict(reference) for reference in segment.references],
+                "description": segment.description,
+                "seed": segment.seed,
+            },
         },
     )
 
@@ -47,16 +57,32 @@ def read_segment(event: Event) -> Segment:
         speed=fields.number(context, "speed", 1.0, least=SPEED[0], most=SPEED[1]),
         pitch=fields.number(context, "pitch", 1.0, least=PITCH[0], most=PITCH[1]),
         ssml=fields.string(event.data, "text_format") == "ssml",
+        references=tuple(map(_read_reference, fields.mappings(context, "references", most=_REFERENCES))),
+        description=fields.string(context, "description"),
+        seed=fields.integer(context, "seed", least=0, most=SEEDS - 1),
     )
 
 
-def transcribe_event(*, language: str | None, prompt: str | None, terms: Sequence[str], model: str | None) -> Event:
+def _read_reference(reference: fields.Data) -> Reference:
+    return Reference(path=fields.text(reference, "path"), text=fields.string(reference, "text"))
+
+
+def transcribe_event(
+    *,
+    language: str | None,
+    prompt: str | None = None,
+    terms: Sequence[str] = (),
+    model: str | None = None,
+    prefix: str = "",
+    word_times: bool = False,
+) -> Event:
     """Ask a worker to listen to the audio that follows."""
+    context = {"prompt": prompt or None, "prefix": prefix or None, "word_times": word_times or None}
     spoken = {
         "name": model,
         "language": language,
         "transcript_names": list(terms) or None,
-        "context": {"prompt": prompt} if prompt else None,
+        "context": {name: value for name, value in context.items() if value is not None} or None,
     }
     return Event(type="transcribe", data={name: value for name, value in spoken.items() if value is not None})
 

@@ -20,10 +20,10 @@ from wyoming.event import Event
 from wyoming.info import Describe, Info
 
 from .connection import Connection, Job, PeerLimits
-from .engines.protocol import AsrEngine, Engine, Options, TtsEngine
+from .engines.protocol import AsrEngine, Engine, Options, TextEngine, TtsEngine
 from .errors import BadRequest, EngineUnavailable, VoiceError
 from .handover import EngineThread
-from .jobs import HearJob, SpeakJob
+from .jobs import HearJob, RewriteJob, SpeakJob
 from .server import Server
 from .wire import EventLimits
 
@@ -37,7 +37,7 @@ _NICE: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class WorkerSession:
-    """What a worker can be asked: to speak or to listen, and ``describe``."""
+    """What a worker can be asked: to speak, to listen or to change a text, and ``describe``."""
 
     engine: Engine
     task: str
@@ -51,6 +51,8 @@ class WorkerSession:
             return SpeakJob(event, connection, self.thread, cast("TtsEngine", self.engine))
         if self.task == "asr" and event.type in ("transcribe", "audio-start"):
             return HearJob(event, connection, self.thread, cast("AsrEngine", self.engine))
+        if self.task == "text" and event.type == "transcript":
+            return RewriteJob(event, connection, self.thread, cast("TextEngine", self.engine))
         raise BadRequest(f"This worker does not know '{event.type}'.")
 
 
@@ -107,7 +109,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="wyoming_voice.worker", description=__doc__)
     parser.add_argument("--uri", required=True, help="unix:///PATH or tcp://HOST:PORT to listen at")
     parser.add_argument("--entry", required=True, help="module:Class of the engine")
-    parser.add_argument("--task", required=True, choices=("tts", "asr"))
+    parser.add_argument("--task", required=True, choices=("tts", "asr", "text"))
     parser.add_argument("--options", default="{}", help="the engine's options, a JSON object")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")

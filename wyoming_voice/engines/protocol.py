@@ -21,6 +21,16 @@ HEARD_RATE = 16_000
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A recording of a voice to be cloned."""
+
+    path: str
+    """A mono FLAC or WAV file that this process can read, named by its content: what is computed of it can be kept."""
+    text: str | None = None
+    """What it says, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """The piece of an utterance that an engine gets at once, normally a sentence."""
 
@@ -38,6 +48,12 @@ class Segment:
     """1.0 is the voice's own pitch, 2.0 an octave higher."""
     ssml: bool = False
     """``text`` is SSML (only for engines whose spec says they understand it)."""
+    references: tuple[Reference, ...] = ()
+    """Recordings of the voice to speak with (only for engines that can clone)."""
+    description: str | None = None
+    """The voice to speak with, in words (only for engines that can design one)."""
+    seed: int | None = None
+    """The same segment and seed give the same audio, for engines that draw lots; None: any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +68,10 @@ class Piece:
     """What was said before, or what it is about, for engines that take it."""
     terms: tuple[str, ...] = ()
     """Names and words to expect, the most important first."""
+    prefix: str = ""
+    """What was recognised of a shorter recording with the same beginning: a head start for engines that can use one."""
+    word_times: bool = False
+    """The times of words are asked for, where that costs extra."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +120,12 @@ class AsrEngine(Protocol):
         ...
 
 
-Engine = TtsEngine | AsrEngine
+class TextEngine(Protocol):
+    """Text to text: a step before speech that needs a model of its own, such as stress marks."""
+
+    def rewrite(self, text: str, language: str | None) -> str:
+        """Return the text changed; what it cannot change comes back as it was."""
+        ...
+
+
+Engine = TtsEngine | AsrEngine | TextEngine

@@ -12,7 +12,9 @@ from . import espeak_files, voices
 from .protocol import Options
 from .voices import EngineVoice
 
-Task = Literal["tts", "asr"]
+Task = Literal["tts", "asr", "text"]
+Ability = Literal["clone", "design", "style"]
+"""What a model can: speak with a recorded voice, with one that is described, in a manner that is described."""
 ANY_LETTERS: Final = frozenset({"latin", "cyrillic"})
 
 
@@ -42,6 +44,12 @@ class EngineSpec:
     """It understands SSML."""
     reads: frozenset[str] = ANY_LETTERS
     """TTS: foreign letters that it reads itself; others are written in those of the language before it gets them."""
+    abilities: Callable[[Options], frozenset[Ability]] = field(default=lambda _options: frozenset())
+    """TTS: what the model that the options name can do."""
+    stress: Literal["+", "\u0301"] | None = None
+    """TTS: the mark of a stressed vowel that it understands, ``+`` before it or U+0301 after it; None: neither."""
+    detects: bool = False
+    """ASR: it finds out the language by itself."""
     turns: int | None = None
     """A library that loses memory: its worker is replaced after so many turns; None: never."""
 
