@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, S
 from .config_mistake import guess, names, sentences
 from .config_source import Key, NotYaml, Source, environment, read_yaml
 from .config_type import (
+    BrokerAddress,
     Bytes,
     Characters,
     Count,
@@ -19,11 +20,13 @@ from .config_type import (
     Language,
     Languages,
     ListenAddress,
+    Password,
     Seconds,
     SecondsOrNever,
     SecondsOrZero,
     ServerAddress,
     Token,
+    TopicPrefix,
     empty,
 )
 from .engines.table import engines
@@ -163,6 +166,42 @@ class Outputs(_Section):
     windows_paths: bool = Field(default=False, description="Under WSL: name files as Windows opens them, too")
 
 
+class MqttTls(_Section):
+    """How the MQTT broker is known, and how it knows this server."""
+
+    ca: Path | None = Field(
+        default=None, description="Certificates of the authorities that are trusted, PEM; null: the system's"
+    )
+    certificate: Path | None = Field(
+        default=None, description="This server's certificate, PEM, where the broker wants one"
+    )
+    key: Path | None = Field(default=None, description="Its private key, PEM; null: it is in the same file")
+    insecure: bool = Field(default=False, description="Believe any certificate; for trying things out")
+
+
+class Mqtt(_Section):
+    """The MQTT front door: speaking and hearing by topics, and a device in Home Assistant."""
+
+    broker: BrokerAddress | None = Field(
+        default=None, description="The broker: `mqtt://HOST:PORT`, `mqtts://HOST:PORT` (TLS) or `HOST:PORT`; null: off"
+    )
+    username: str | None = Field(default=None, description="The user name that the broker wants")
+    password: Password | None = Field(default=None, repr=False, description="Its password; better in the environment")
+    tls: MqttTls = MqttTls()
+    prefix: TopicPrefix = Field(default="wyoming_voice", description="What its topics begin with, one per server")
+    discovery_prefix: TopicPrefix = Field(
+        default="homeassistant", description="Where Home Assistant looks for devices, or `off`"
+    )
+    hermes: bool = Field(default=False, description="Also understand Rhasspy's `hermes/tts` and `hermes/asr`")
+    inline: Bytes = Field(
+        default=1048576, description="Bytes of one message of audio; longer speech comes as several WAV files"
+    )
+    recording: Bytes = Field(default=33554432, description="Bytes of a recording to transcribe")
+    queue: Count = Field(
+        default=256, description="Messages that wait for the broker while it is away; the oldest go first"
+    )
+
+
 class Text(_Section):
     """What is done to a text before it is spoken."""
 
@@ -195,6 +234,7 @@ class Settings(_Section):
     auth: Auth = Auth()
     bridge: Bridge = Bridge()
     outputs: Outputs = Outputs()
+    mqtt: Mqtt = Mqtt()
     text: Text = Text()
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged")
     limits: Limits = Limits()
@@ -243,7 +283,12 @@ def _placed(settings: Settings, folder: Path) -> Settings:
     tls = settings.bridge.tls
     tls = tls.model_copy(update={"certificate": place(tls.certificate), "key": place(tls.key)})
     bridge = settings.bridge.model_copy(update={"tls": tls})
-    return settings.model_copy(update={"data_dir": data_dir, "outputs": outputs, "bridge": bridge})
+    shown = settings.mqtt.tls
+    shown = shown.model_copy(
+        update={"ca": place(shown.ca), "certificate": place(shown.certificate), "key": place(shown.key)}
+    )
+    mqtt = settings.mqtt.model_copy(update={"tls": shown})
+    return settings.model_copy(update={"data_dir": data_dir, "outputs": outputs, "bridge": bridge, "mqtt": mqtt})
 
 
 def _read(path: Path) -> Source:

@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from .config_mistake import Unit
 
+_BROKER_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
 
 def _language(tag: str) -> str:
     tag = tag.replace("_", "-").lower()
@@ -53,6 +55,33 @@ def _http(address: str) -> str:
     raise ValueError(f"must be HOST:PORT, or off, not {address!r}")
 
 
+def _broker(address: str) -> str:
+    uri = address if "://" in address else f"mqtt://{address}"
+    try:
+        parts = urlsplit(uri)
+        if parts.scheme in _BROKER_PORTS and parts.hostname and parts.netloc and parts.path in ("", "/"):
+            if parts.username is not None:
+                raise ValueError("holds a user name; write it as mqtt.username and mqtt.password")
+            host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+            return f"{parts.scheme}://{host}:{parts.port or _BROKER_PORTS[parts.scheme]}"
+    except ValueError as error:
+        if "mqtt.username" in str(error):
+            raise
+    raise ValueError(f"must be mqtt://HOST:PORT, mqtts://HOST:PORT or HOST:PORT, not {address!r}")
+
+
+def _topic(prefix: str) -> str:
+    if re.fullmatch(r"[^/+#$\x00-\x1f][^+#\x00-\x1f]{0,126}", prefix) and not prefix.endswith("/"):
+        return prefix
+    raise ValueError(f"must be the beginning of a topic, such as 'home/voice', without + and #, not {prefix!r}")
+
+
+def _secret(value: object) -> object:
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError("must be text; put it in quotes, twice in the environment: '\"1234\"'")  # without showing it
+
+
 def _never(value: object) -> object:
     return None if value == "never" else value
 
@@ -74,3 +103,6 @@ ListenAddress = Annotated[str, AfterValidator(_address)]
 ServerAddress = Annotated[str, AfterValidator(_reachable)]
 HttpAddress = Annotated[str, AfterValidator(_http)]
 Token = Annotated[str, Strict(), Field(min_length=8)]
+BrokerAddress = Annotated[str, AfterValidator(_broker)]
+TopicPrefix = Annotated[str, AfterValidator(_topic)]
+Password = Annotated[str, BeforeValidator(_secret)]
