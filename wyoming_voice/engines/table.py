@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
-from . import espeak_files, voices
+from . import espeak_files, qwen_files, voices
 from .protocol import Options
 from .voices import EngineVoice
 
@@ -35,7 +35,7 @@ class EngineSpec:
     modules: tuple[str, ...] = ()
     """Top-level Python packages that it needs, looked for but never imported by the server."""
     languages: tuple[str, ...] = ()
-    """ASR: what it hears, the languages without region; TTS engines have voices instead."""
+    """ASR: what it hears; TTS: what it speaks with a voice that a user brings. Without region."""
     voices: Callable[[Options], Sequence[EngineVoice]] = field(default=lambda _options: ())
     """TTS: the voices on this machine, found from files, in order of preference; none when it is not ready."""
     ready: Callable[[Options], str | None] = field(default=lambda _options: None)
@@ -117,6 +117,21 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         modules=("espeakng_loader",),
         voices=espeak_files.espeak,
         ssml=True,
+    ),
+    EngineSpec(
+        name="qwen-tts",
+        task="tts",
+        entry="wyoming_voice.engines.qwen_tts:QwenTts",
+        description="Qwen3-TTS",
+        author="Qwen team, Alibaba Cloud",
+        url="https://github.com/QwenLM/Qwen3-TTS",
+        licence="Apache-2.0",
+        install="./run.sh engines install qwen-tts",
+        modules=("qwen_tts", "torch"),
+        languages=tuple(qwen_files.LANGUAGES),
+        voices=qwen_files.voices,
+        ready=qwen_files.missing,
+        abilities=qwen_files.abilities,
     ),
     EngineSpec(
         name="moonshine",
