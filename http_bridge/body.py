@@ -2,8 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, TypeVar
 
@@ -65,29 +65,41 @@ def field_error(error: ValidationError) -> FieldError:
 
 @dataclass(slots=True)
 class Upload:
-    """A form: one file, spooled to disk when it is large, and the other fields."""
+    """A form: its files, spooled to disk when they are large, and the other fields."""
 
-    file: BinaryIO | None = None
-    filename: str = ""
+    files: list[BinaryIO] = field(default_factory=list)
     fields: dict[str, str | list[str]] = field(default_factory=dict)
 
     def recording(self) -> BinaryIO:
         """Return the file; raises BadRequest when there was none."""
-        if self.file is None:
+        if not self.files:
             raise FieldError("The form has no file: send it as multipart/form-data in the field 'file'.", "file")
-        return self.file
+        return self.files[0]
 
 
 @asynccontextmanager
-async def read_upload(request: web.Request, name: str = "file") -> AsyncIterator[Upload]:
-    """Read a multipart form with a file; it is gone when the block is left. Raises BadRequest and TooLarge."""
+async def read_upload(request: web.Request, name: str = "file", *, most: int = 1) -> AsyncIterator[Upload]:
+    """Read a multipart form with files; they are gone when the block is left. Raises BadRequest and TooLarge."""
     if not request.content_type.startswith("multipart/"):
         raise BadRequest("Send a form: multipart/form-data with the recording in the field 'file'.")
     upload = Upload()
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
+    with ExitStack() as spools:
+
+        def spool() -> BinaryIO:
+            if len(upload.files) == most:
+                raise FieldError(f"A form may have {'one' if most == 1 else most} '{name}'.", name)
+            upload.files.append(spools.enter_context(_spooled()))
+            return upload.files[-1]
+
         async with _reading(request) as came:
-            await _read_parts(request, name, upload, spool, came)  # type: ignore[arg-type]  # a spool is a BinaryIO
+            await _read_parts(request, name, upload, spool, came)
         yield upload
+
+
+@contextmanager
+def _spooled() -> Iterator[BinaryIO]:
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
+        yield spool  # type: ignore[misc]  # a spool is a BinaryIO
 
 
 @asynccontextmanager
@@ -111,7 +123,7 @@ async def _reading(request: web.Request) -> AsyncIterator[Callable[[], None]]:
 
 
 async def _read_parts(
-    request: web.Request, name: str, upload: Upload, spool: BinaryIO, came: Callable[[], None]
+    request: web.Request, name: str, upload: Upload, spool: Callable[[], BinaryIO], came: Callable[[], None]
 ) -> None:
     parts = 0
     async for part in await request.multipart():
@@ -121,10 +133,7 @@ async def _read_parts(
         if not isinstance(part, BodyPartReader):
             raise BadRequest("A form inside a form cannot be read.")
         if part.name == name:
-            if upload.file is not None:
-                raise FieldError(f"A form may have one '{name}'.", name)
-            upload.file, upload.filename = spool, part.filename or ""
-            await _spool(part, spool, bridge_of(request).settings.limits.upload, came)
+            await _spool(part, spool(), bridge_of(request).settings.limits.upload, came)
         else:
             _add(upload, part.name or "", await _text(part))
 
@@ -145,7 +154,7 @@ async def read_audio_body(request: web.Request) -> AsyncIterator[BinaryIO]:
     """Read a body that is the recording itself; it is gone when the block is left. Raises TooLarge."""
     limit = bridge_of(request).settings.limits.upload
     size = 0
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
+    with _spooled() as spool:
         async with _reading(request) as came:
             async for piece in request.content.iter_chunked(_PIECE):
                 came()
@@ -154,7 +163,7 @@ async def read_audio_body(request: web.Request) -> AsyncIterator[BinaryIO]:
                     raise TooLarge(f"A file may have {limit} bytes (limits.upload).")
                 await asyncio.to_thread(spool.write, piece)
             await asyncio.to_thread(spool.seek, 0)
-        yield spool  # type: ignore[misc]  # a spool is a BinaryIO
+        yield spool
 
 
 async def _text(part: BodyPartReader) -> str:

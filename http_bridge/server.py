@@ -19,6 +19,7 @@ from wyoming_voice.config import ConfigError, Settings
 from . import (
     deepgram_listen,
     deepgram_speak,
+    library,
     listen,
     openai_model,
     openai_speech,
@@ -43,6 +44,7 @@ ROUTES: Final = (
     *tts.ROUTES,
     *stt.ROUTES,
     *state.ROUTES,
+    *library.ROUTES,
     *openai_speech.ROUTES,
     *openai_transcription.ROUTES,
     *openai_model.ROUTES,

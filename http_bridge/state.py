@@ -31,6 +31,8 @@ class VoiceReply(BaseModel):
     engine: str
     speakers: list[str] = []
     licence: str = ""
+    own: bool = Field(default=False, description="Made here by the user: it can be removed")
+    missing: str | None = Field(default=None, description="What keeps it from speaking, and the command that mends it")
 
 
 class VoicesReply(BaseModel):
@@ -45,7 +47,7 @@ class EngineReply(BaseModel):
 
     name: str
     description: str
-    task: Literal["tts", "asr", "remote"]
+    task: Literal["tts", "asr", "text", "remote"]
     state: Literal["unavailable", "cold", "loading", "ready", "busy"]
     missing: str | None = Field(default=None, description="What keeps it from working, and the command that mends it")
     loading_seconds: float | None = Field(default=None, description="How long it has been loading")
@@ -123,7 +125,7 @@ class CapabilitiesReply(BaseModel):
 async def voices(request: web.Request) -> web.StreamResponse:
     """List the voices."""
     catalogue = bridge_of(request).app.voices.catalogue
-    found = [_voice(voice, languages) for voice, languages in catalogue.offered]
+    found = [voice_reply(voice, languages) for voice, languages in catalogue.offered]
     return json_reply(VoicesReply(voices=found, default=catalogue.default.name if catalogue.voices else None))
 
 
@@ -232,7 +234,8 @@ def _defaults(bridge: Bridge) -> list[str]:
     return names
 
 
-def _voice(voice: Voice, languages: tuple[str, ...]) -> VoiceReply:
+def voice_reply(voice: Voice, languages: tuple[str, ...]) -> VoiceReply:
+    """Show a voice."""
     return VoiceReply(
         id=voice.name,
         name=voice.description,
@@ -240,6 +243,8 @@ def _voice(voice: Voice, languages: tuple[str, ...]) -> VoiceReply:
         engine=voice.engine,
         speakers=list(voice.speakers),
         licence=voice.licence,
+        own=voice.own,
+        missing=voice.missing,
     )
 
 

@@ -1,17 +1,23 @@
 """``POST /tts``, ``POST /tts/wav``, ``GET /outputs/NAME``: a text to a file, or to audio while it is made."""
 
 import asyncio
+import base64
+import io
 import os
 import time
+from dataclasses import replace
 from pathlib import PureWindowsPath
-from typing import Annotated, Final
+from typing import Annotated, BinaryIO, Final
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
+from wyoming_voice.app import App
 from wyoming_voice.audio import PcmFormat
-from wyoming_voice.errors import EngineUnavailable, TooLarge
-from wyoming_voice.link import PITCH, SPEED
+from wyoming_voice.enrol import Recording, borrow
+from wyoming_voice.errors import BadRequest, TooLarge
+from wyoming_voice.library import MOST_REFERENCES
+from wyoming_voice.link import PITCH, SEEDS, SPEED
 from wyoming_voice.speech import Utterance, once
 from wyoming_voice.voices import VoiceChoice
 
@@ -42,23 +48,34 @@ class SpeechRequest(BaseModel):
     voice_description: str | None = Field(default=None, description="A voice in words, for engines that design voices")
     reference_audio_base64: str | None = Field(default=None, description="A recording of the voice to clone, base64")
     reference_text: str | None = Field(default=None, description="What that recording says")
-    references: list[Reference] = Field(default=[], description="Several recordings of the voice to clone")
+    references: Annotated[list[Reference], Field(max_length=MOST_REFERENCES)] = Field(
+        default=[], description="Several recordings of the voice to clone"
+    )
+    seed: Annotated[int, Field(ge=0, lt=SEEDS)] | None = Field(
+        default=None, description="The same request with the same seed sounds the same, with engines that draw lots"
+    )
     style: str | None = Field(default=None, description="How to say it, in words, for engines that can")
     speed: Annotated[float, Field(ge=SPEED[0], le=SPEED[1])] = Field(default=1.0, description="1 is the voice's own")
     pitch: Annotated[float, Field(ge=PITCH[0], le=PITCH[1])] = Field(default=1.0, description="1 is the voice's own")
     format: str | None = Field(default=None, description="wav, pcm, ogg, opus, mp3, flac or aac")
 
-    def utterance(self) -> Utterance:
-        """Build the request; raises EngineUnavailable for a cloned voice while no engine clones."""
-        if self.voice_description or self.reference_audio_base64 or self.references:
-            raise EngineUnavailable("No installed engine clones or designs voices; choose one by name from /voices.")
+    def utterance(self, choice: VoiceChoice) -> Utterance:
+        """Build the request."""
         return Utterance(
-            text=once(self.text),
-            voice=VoiceChoice(self.voice, self.language, self.speaker),
-            style=self.style,
-            speed=self.speed,
-            pitch=self.pitch,
+            text=once(self.text), voice=choice, style=self.style, speed=self.speed, pitch=self.pitch, seed=self.seed
         )
+
+    async def choice(self, app: App) -> VoiceChoice:
+        """Choose the voice; raises what is wrong with a reference, before it is kept with others of late."""
+        voice = VoiceChoice(self.voice, self.language, self.speaker, description=self.voice_description or None)
+        said = list(self.references)
+        if self.reference_audio_base64:
+            said.insert(0, Reference(audio=self.reference_audio_base64, text=self.reference_text))
+        if not said:
+            return voice
+        app.voices.catalogue.able("clone")
+        recordings = [Recording(_decoded(one.audio), one.text) for one in said]
+        return replace(voice, references=await borrow(app, recordings))
 
 
 class SpokenFile(BaseModel):
@@ -78,9 +95,10 @@ async def tts(request: web.Request) -> web.StreamResponse:
     bridge = bridge_of(request)
     asked = await read_json(request, SpeechRequest)
     bridge.admit()
-    text = await _processed(bridge, asked)
+    choice = await asked.choice(bridge.app)
+    text = await _processed(bridge, asked, choice)
     name = f"speech_{stamp()}.ogg"
-    sound, seconds = await _write(bridge, asked.utterance(), name)
+    sound, seconds = await _write(bridge, asked.utterance(choice), name)
     path = bridge.outputs.folder / name
     reply = SpokenFile(
         processed_text=text,
@@ -115,8 +133,9 @@ async def tts_wav(request: web.Request) -> web.StreamResponse:
     """Speak a text as WAV (or another format) that leaves while it is made."""
     asked = await read_json(request, SpeechRequest)
     kind = choose_format(asked.format, request.headers.get("Accept", ""))
-    text = await _processed(bridge_of(request), asked)
-    return await stream_speech(request, asked.utterance(), kind, {"X-Processed-Text-Length": str(len(text))})
+    choice = await asked.choice(bridge_of(request).app)
+    text = await _processed(bridge_of(request), asked, choice)
+    return await stream_speech(request, asked.utterance(choice), kind, {"X-Processed-Text-Length": str(len(text))})
 
 
 async def output(request: web.Request) -> web.StreamResponse:
@@ -128,12 +147,20 @@ async def output(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(path, headers={"Content-Type": kind, "X-Content-Type-Options": "nosniff"})
 
 
-async def _processed(bridge: Bridge, asked: SpeechRequest) -> str:
+async def _processed(bridge: Bridge, asked: SpeechRequest, choice: VoiceChoice) -> str:
     """Return what is really said; raises TooLarge before any work is done."""
     limit = bridge.settings.limits.text
     if len(asked.text) > limit:
         raise TooLarge(f"A text may have {limit} characters (limits.text).")
-    return await bridge.app.speech.spoken(asked.text, VoiceChoice(asked.voice, asked.language, asked.speaker))
+    return await bridge.app.speech.spoken(asked.text, choice)
+
+
+def _decoded(audio: str) -> BinaryIO:
+    """Read base64, also as a data URL; raises BadRequest."""
+    try:
+        return io.BytesIO(base64.b64decode(audio.rpartition(",")[2], validate=True))
+    except ValueError:
+        raise BadRequest("A reference's audio must be base64 of a recording (WAV, MP3, FLAC, …).") from None
 
 
 def _windows(path: str) -> str:

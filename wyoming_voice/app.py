@@ -16,6 +16,7 @@ from .errors import VoiceError
 from .handlers.info import describe
 from .handlers.wyoming import WyomingSession
 from .launch import ProcessLauncher, reach
+from .library import Library
 from .metrics import Metrics
 from .pool import DevicePlan, EnginePlan, Pool, Worker
 from .server import Server
@@ -40,7 +41,9 @@ class Voices:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._remote: dict[str, Info] = {}
-        self.catalogue = survey(settings, {})
+        self.library = Library(settings.data_dir / "voices")
+        """The voices of the user's own; :meth:`look` after a change."""
+        self.catalogue = survey(settings, {}, self.library.voices())
         self.info = encode(describe(self.catalogue))
         """The answer to `describe`, ready to be written."""
 
@@ -56,7 +59,9 @@ class Voices:
     async def look(self) -> None:
         """Look once."""
         await self._ask(self._elsewhere())
-        self.catalogue = await asyncio.to_thread(survey, self._settings, dict(self._remote))
+        self.catalogue = await asyncio.to_thread(
+            lambda: survey(self._settings, dict(self._remote), self.library.voices())
+        )
         self.info = encode(describe(self.catalogue))
 
     def _elsewhere(self) -> list[Place]:

@@ -26,7 +26,8 @@ from .engines.table import engines as known_engines
 from .errors import BadRequest, UnknownEngine, VoiceError
 from .link import SPEED
 from .listening import HEARD
-from .speech import Listening, Utterance, once, split
+from .speech import Listening, Utterance, once
+from .steps import split
 from .stream import in_thread
 from .text.normalize import normalize
 from .text.script import language_of
@@ -206,7 +207,7 @@ async def engines(settings: Settings, chosen: argparse.Namespace) -> int:
     if chosen.action in ("install", "remove"):
         from . import install  # noqa: PLC0415 - seldom needed
 
-        return await (install.install if chosen.action == "install" else install.remove)(settings, chosen.name)
+        return await (install.install if chosen.action == "install" else install.remove)(settings, chosen.names)
     async with open_app(settings) as app:
         await app.voices.look()
         catalogue = app.voices.catalogue

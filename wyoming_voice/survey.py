@@ -5,12 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from wyoming.info import Info
 
 from .config import Settings
-from .engines.table import EngineSpec, engines
+from .engines.table import Ability, EngineSpec, engines
+from .library import LibraryVoice
 from .voices import Catalogue, Model, Place, Voice, matches
 
 
-def survey(settings: Settings, remote: Mapping[str, Info]) -> Catalogue:
+def survey(settings: Settings, remote: Mapping[str, Info], library: Iterable[LibraryVoice] = ()) -> Catalogue:
     """Make the catalogue; ``remote`` has what the Wyoming servers elsewhere said of themselves.
+
+    An engine that is not ready is shown only where the user's settings name it: who asks for it is told what to run.
 
     Reads files, some tens of milliseconds in all, and imports nothing.
     """
@@ -25,8 +28,9 @@ def survey(settings: Settings, remote: Mapping[str, Info]) -> Catalogue:
                 models += _remote_models(place, info)
         elif place.spec.task == "asr":
             models.append(_local_model(place, place.spec))
-        elif place.missing is None:
+        elif place.spec.task == "tts" and (place.missing is None or place.name in settings.engines):
             voices += _local_voices(place, place.spec)
+    voices += [voice for own in library if (voice := _library_voice(own, places)) is not None]
     unique = {voice.name: voice for voice in reversed(voices)}  # of two with one name the first counts
     return Catalogue(settings, [voice for voice in voices if unique[voice.name] is voice], models, places)
 
@@ -39,7 +43,10 @@ def _places(settings: Settings) -> Iterator[Place]:
         if engine.enabled:
             spec = None if engine.uri else known[engine.type or name]
             options = {"device": engine.device, **engine.options, "data_dir": str(settings.data_dir)}
-            yield Place(name, engine, spec, options, None if spec is None else spec.missing(options))
+            if spec is None:
+                yield Place(name, engine, None, options, None)
+            else:
+                yield Place(name, engine, spec, options, spec.missing(options), spec.abilities(options))
 
 
 def _kept(place: Place, languages: Iterable[str]) -> tuple[str, ...]:
@@ -62,7 +69,34 @@ def _local_voices(place: Place, spec: EngineSpec) -> Iterator[Voice]:
                 speakers=voice.speakers,
                 version=voice.version,
                 ssml=spec.ssml,
+                reads=spec.reads,
+                stress=spec.stress,
+                missing=place.missing,
             )
+
+
+def _library_voice(own: LibraryVoice, places: Mapping[str, Place]) -> Voice | None:
+    """Give a voice of the user's own to its engine, else to the first that can speak with it; None: there is none."""
+    ability: Ability = "clone" if own.references else "design"
+    able = [place for place in places.values() if ability in place.abilities and own.engine in (None, place.name)]
+    place = min(able, key=lambda place: place.missing is not None, default=None)
+    if place is None or place.spec is None:
+        return None
+    return Voice(
+        name=own.name,
+        engine=place.name,
+        voice="",
+        languages=own.languages or place.spec.languages,
+        description=f"{own.name} · {'cloned' if own.references else 'designed'} voice ({place.spec.description})",
+        author="you",
+        licence="your own",
+        reads=place.spec.reads,
+        stress=place.spec.stress,
+        references=own.references,
+        design=own.description,
+        seed=own.seed,
+        missing=place.missing,
+    )
 
 
 def _local_model(place: Place, spec: EngineSpec) -> Model:

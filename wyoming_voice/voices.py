@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Final
 
 from .config import EngineSettings, Settings
-from .engines.table import ANY_LETTERS, EngineSpec, Task
+from .engines.protocol import Reference
+from .engines.table import ANY_LETTERS, Ability, EngineSpec, Task
 from .errors import BadRequest, EngineUnavailable, UnknownEngine, UnknownVoice
 from .text.script import language_of
 
@@ -31,6 +32,7 @@ class Place:
     options: Mapping[str, object]
     missing: str | None
     """What keeps it from working, and the command that mends it."""
+    abilities: frozenset[Ability] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,22 @@ class Voice:
     version: str | None = None
     ssml: bool = False
     """Whether its engine understands SSML."""
+    reads: frozenset[str] = ANY_LETTERS
+    """The foreign letters that its engine reads itself; a server elsewhere is left to it."""
+    stress: str | None = None
+    """The mark of a stressed vowel that its engine understands."""
+    references: tuple[Reference, ...] = ()
+    """Recordings of a cloned voice."""
+    design: str | None = None
+    """A designed voice in words."""
+    seed: int | None = None
+    missing: str | None = None
+    """What keeps its engine from working, and the command that mends it."""
+
+    @property
+    def own(self) -> bool:
+        """Whether the user made it: cloned or designed."""
+        return bool(self.references or self.design)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +91,15 @@ class VoiceChoice:
     name: str | None = None
     language: str | None = None
     speaker: str | None = None
+    references: tuple[Reference, ...] = ()
+    """Recordings of a voice to speak with."""
+    description: str | None = None
+    """A voice to speak with, in words."""
+
+    @property
+    def open(self) -> bool:
+        """Whether the text decides."""
+        return not (self.name or self.language or self.references or self.description)
 
 
 @dataclass(frozen=True)
@@ -87,8 +114,17 @@ class Catalogue:
     def voice(self, choice: VoiceChoice, text: str = "") -> tuple[Voice, str | None]:
         """Find the voice by name, else by language, else by the script of the text, else the default one.
 
-        Returns it with the speaker; raises UnknownVoice, or EngineUnavailable when nothing can speak at all.
+        Recordings or a description go to an engine that can speak with them: the named voice's, else the first.
+        Returns it with the speaker; raises UnknownVoice, or EngineUnavailable when what is needed is not installed.
         """
+        if choice.references or choice.description:
+            return self._made(choice), choice.speaker
+        voice, speaker = self._chosen(choice, text)
+        if voice.missing is not None:
+            raise EngineUnavailable(voice.missing)
+        return voice, speaker
+
+    def _chosen(self, choice: VoiceChoice, text: str) -> tuple[Voice, str | None]:
         if not self.voices:
             raise EngineUnavailable(f"No voice is installed. {self.advice('tts')}")
         voice = self._named(choice.name) if choice.name else None
@@ -108,10 +144,48 @@ class Catalogue:
             raise UnknownVoice(f"The voice {voice.name} has no speaker '{choice.speaker}'; {has}.")
         return voice, choice.speaker
 
-    def reads(self, engine: str) -> frozenset[str]:
-        """Return the foreign letters that an engine reads itself; a server elsewhere is left to it."""
-        place = self.places.get(engine)
-        return ANY_LETTERS if place is None or place.spec is None else place.spec.reads
+    def _made(self, choice: VoiceChoice) -> Voice:
+        """Find who speaks with the voice that a request brings."""
+        ability: Ability = "clone" if choice.references else "design"
+        place = self.able(ability, self._engine_of(choice.name) if choice.name else None)
+        if place.missing is not None:
+            raise EngineUnavailable(place.missing)
+        assert place.spec is not None, "only engines of the table clone and design"
+        return Voice(
+            name=place.name,
+            engine=place.name,
+            voice="",
+            languages=place.spec.languages,
+            description=place.spec.description,
+            reads=place.spec.reads,
+            stress=place.spec.stress,
+            references=choice.references,
+            design=choice.description,
+        )
+
+    def able(self, ability: Ability, engine: str | None = None) -> Place:
+        """Find an engine that clones or designs voices: the named one, else the first, ready ones before others.
+
+        Raises BadRequest for a named one that cannot, UnknownEngine, and EngineUnavailable when there is none.
+        """
+        does = "clones" if ability == "clone" else "designs"
+        able = [place for place in self.places.values() if ability in place.abilities]
+        if engine is not None:
+            if engine not in self.places:
+                raise UnknownEngine(f"There is no engine '{engine}'; there are {_listed(self.places)}.")
+            if self.places[engine] not in able:
+                others = f" {_listed(place.name for place in able)} does." if able else ""
+                raise BadRequest(f"The engine {engine} has no model that {does} voices.{others}")
+            return self.places[engine]
+        if not able:
+            raise EngineUnavailable(f"No engine here {does} voices. Run: ./run.sh engines install qwen-tts --weights")
+        return min(able, key=lambda place: place.missing is not None)
+
+    def _engine_of(self, name: str) -> str:
+        voice = self._named(name)
+        if voice is None and name not in self.places:
+            raise self._unknown(name)
+        return name if voice is None else voice.engine
 
     def model(self, name: str | None, language: str | None) -> tuple[Model, str]:
         """Find who hears a language; returns it with the language.
@@ -142,7 +216,8 @@ class Catalogue:
     def default(self) -> Voice:
         """The voice for text that says nothing about its language."""
         voice = self._named(self.settings.voice) if self.settings.voice else None
-        return voice or self.speaking(self.settings.languages[0]) or self.voices[0]
+        ready = [voice for voice in self.voices if voice.missing is None]
+        return voice or self.speaking(self.settings.languages[0]) or (ready or self.voices)[0]
 
     @cached_property
     def spoken(self) -> Sequence[str]:
@@ -178,6 +253,7 @@ class Catalogue:
         named = [self.settings.voices[key] for key in self.settings.voices if matches(language, key)]
         wished = [voice for name in [*named, self.settings.voice] if name and (voice := self._named(name))]
         able = [voice for voice in self.voices if any(matches(known, language) for known in voice.languages)]
+        able.sort(key=lambda voice: (voice.missing is not None, voice.own))  # a voice of the user's own is asked for
         exact = [voice for voice in able if language in voice.languages]
         return next((voice for voice in [*wished, *exact, *able] if voice in able), None)
 

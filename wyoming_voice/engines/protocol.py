@@ -25,7 +25,7 @@ class Reference:
     """A recording of a voice to be cloned."""
 
     path: str
-    """A mono FLAC or WAV file that this process can read, named by its content: what is computed of it can be kept."""
+    """A mono FLAC or WAV file that this process can read; what is computed of it is kept by its content."""
     text: str | None = None
     """What it says, where that is known."""
 

@@ -1,0 +1,135 @@
+"""Make a voice of recordings: read them, check them, have them recognised, keep them in the library."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import numpy as np
+
+from .app import App
+from .audio import Converter, PcmFormat, to_float
+from .codec import Encoder, decode
+from .engines.protocol import Reference
+from .engines.reference import check_reference
+from .errors import BadRequest, TooLarge
+from .library import LONGEST_TEXT, MOST_REFERENCES, LibraryVoice, safe_name
+from .listening import HEARD
+from .speech import Listening, once
+
+KEPT: Final = PcmFormat(24_000, 2, 1)
+"""How references are kept: mono, the rate of the engines that clone."""
+_LONGEST: Final = 120.0  # seconds that are decoded before a recording is told to be too long
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording of a voice as the user brings it: any format, and what it says where that is known."""
+
+    file: BinaryIO | Path
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """A voice to be made: of recordings, or of a description."""
+
+    name: str
+    recordings: tuple[Recording, ...] = ()
+    description: str | None = None
+    engine: str | None = None
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A voice that could be kept: its recordings as FLAC with what they say."""
+
+    voice: LibraryVoice
+    recordings: tuple[tuple[bytes, str | None], ...]
+    recognised: bool
+    """Whether some text was recognised here, and should be shown to the user."""
+
+
+async def draft(app: App, wanted: Enrolment) -> Draft:
+    """Check all that is needed for a voice; a text that is left out is recognised where an engine hears it.
+
+    Raises BadRequest and UnsupportedAudio for what is wrong with it, EngineUnavailable when no engine could speak with
+    it, and what recognising raises.
+    """
+    name = safe_name(wanted.name)
+    _check(app, name, wanted)
+    recordings: list[tuple[bytes, str | None]] = []
+    recognised = False
+    for recording in wanted.recordings:
+        pcm = await asyncio.to_thread(read_reference, recording.file)
+        text = (recording.text or "").strip() or None
+        if text is None:
+            text = await _recognise(app, pcm, wanted)
+            recognised = True
+        elif len(text) > LONGEST_TEXT:
+            raise TooLarge(f"What a recording says may have {LONGEST_TEXT} characters.")
+        recordings.append((await asyncio.to_thread(_flac, pcm), text))
+    voice = LibraryVoice(
+        name=name, engine=wanted.engine, languages=wanted.languages, description=wanted.description or None
+    )
+    return Draft(voice, tuple(recordings), recognised)
+
+
+async def keep(app: App, kept: Draft) -> LibraryVoice:
+    """Put a voice into the library, where it is one like any other; raises BadRequest for a name that is taken."""
+    voice = await asyncio.to_thread(app.voices.library.add, kept.voice, kept.recordings)
+    await app.voices.look()
+    return voice
+
+
+async def forget(app: App, name: str) -> None:
+    """Remove a voice from the library; raises UnknownVoice."""
+    await asyncio.to_thread(app.voices.library.remove, name)
+    await app.voices.look()
+
+
+async def borrow(app: App, recordings: Sequence[Recording]) -> tuple[Reference, ...]:
+    """Take recordings for one request; raises BadRequest and UnsupportedAudio."""
+    if len(recordings) > MOST_REFERENCES:
+        raise TooLarge(f"A voice may have {MOST_REFERENCES} recordings.")
+
+    def take(recording: Recording) -> Reference:
+        path = app.voices.library.keep(_flac(read_reference(recording.file)))
+        return Reference(str(path), (recording.text or "").strip() or None)
+
+    return tuple([await asyncio.to_thread(take, recording) for recording in recordings])
+
+
+def read_reference(file: BinaryIO | Path) -> bytes:
+    """Decode a recording to mono PCM of 24 kHz (KEPT); raises BadRequest with what is wrong with it. Blocks."""
+    pcm = b"".join(decode(file, KEPT, max_seconds=_LONGEST))
+    check_reference(to_float(pcm, KEPT).reshape(-1).astype(np.float32), KEPT.rate)
+    return pcm
+
+
+def _check(app: App, name: str, wanted: Enrolment) -> None:
+    catalogue = app.voices.catalogue
+    if any(voice.name.casefold() == name.casefold() for voice in catalogue.voices):
+        raise BadRequest(f"There is a voice '{name}' already. Remove it first, or choose another name.")
+    if bool(wanted.recordings) == bool(wanted.description):
+        raise BadRequest("A voice is made of recordings or of a description: give one of them.")
+    if len(wanted.recordings) > MOST_REFERENCES:
+        raise TooLarge(f"A voice may have {MOST_REFERENCES} recordings.")
+    if len(wanted.description or "") > LONGEST_TEXT:
+        raise TooLarge(f"A description may have {LONGEST_TEXT} characters.")
+    catalogue.able("clone" if wanted.recordings else "design", wanted.engine)
+
+
+async def _recognise(app: App, pcm: bytes, wanted: Enrolment) -> str | None:
+    converter = Converter(KEPT, HEARD)
+    heard = await asyncio.to_thread(lambda: converter.feed(pcm) + converter.finish())
+    listening = Listening(audio=once(heard), language=wanted.languages[0] if wanted.languages else None)
+    async with app.speech.transcribe(listening) as pieces:
+        return "".join([piece.text async for piece in pieces]).strip() or None
+
+
+def _flac(pcm: bytes) -> bytes:
+    encoder = Encoder("flac", KEPT)
+    return encoder.feed(pcm) + encoder.finish()
