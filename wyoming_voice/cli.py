@@ -137,8 +137,8 @@ def _parser() -> argparse.ArgumentParser:
     listing = actions.add_parser("list", parents=[late], help="list the engines and what they need")
     listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as JSON")
     for action in ("install", "remove"):
-        chosen = actions.add_parser(action, parents=[late], help=f"{action} an engine")
-        chosen.add_argument("name", metavar="NAME", help="see `engines`")
+        chosen = actions.add_parser(action, parents=[late], help=f"{action} engines")
+        chosen.add_argument("names", nargs="+", metavar="NAME", help="see `engines`")
 
     commands.add_parser("doctor", parents=[common], help="check the installation and say what to do")
     bench = commands.add_parser("bench", parents=[common], help="measure; prints the tables of the README")
