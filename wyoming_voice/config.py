@@ -202,6 +202,20 @@ class Mqtt(_Section):
     )
 
 
+class Discovery(_Section):
+    """How Home Assistant finds this server by itself."""
+
+    zeroconf: bool = Field(
+        default=True, description="Announce it by zeroconf, unless it listens on this machine's own address only"
+    )
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=63,
+        description="Its name on the network; keep it stable; null: `server.name` and the machine's name",
+    )
+
+
 class Text(_Section):
     """What is done to a text before it is spoken."""
 
@@ -234,6 +248,7 @@ class Settings(_Section):
     auth: Auth = Auth()
     bridge: Bridge = Bridge()
     outputs: Outputs = Outputs()
+    discovery: Discovery = Discovery()
     mqtt: Mqtt = Mqtt()
     text: Text = Text()
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .app import App, open_app, open_server
 from .config import Settings
+from .discovery import announced
 from .errors import BadRequest
 from .server import Server
 from .voices import Catalogue, matches
@@ -35,7 +36,8 @@ async def serve(settings: Settings, _chosen: argparse.Namespace) -> int:
                 _announce(app, server, bridge)
                 gc.collect()
                 gc.freeze()  # what is there now stays; a collection need not look at it, and keeps nobody waiting
-                await signals.get()
+                async with announced(settings, server.uris):
+                    await signals.get()
                 await _drain(server, bridge, settings.server.drain_timeout, signals)
         except OSError as error:
             raise BadRequest(
