@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Final
 
 import psutil
@@ -22,7 +23,7 @@ from .pool import DevicePlan, EnginePlan, Pool, Worker
 from .server import Server
 from .speech import Speech
 from .survey import survey
-from .voices import Place
+from .voices import Catalogue, Place, matches
 from .wire import EventLimits, encode
 
 _LOGGER = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Voices:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._remote: dict[str, Info] = {}
+        self._preferred: str | None = None
         self.library = Library(settings.data_dir / "voices")
         """The voices of the user's own; :meth:`look` after a change."""
         self.catalogue = survey(settings, {}, self.library.voices())
@@ -59,9 +61,15 @@ class Voices:
     async def look(self) -> None:
         """Look once."""
         await self._ask(self._elsewhere())
-        self.catalogue = await asyncio.to_thread(
-            lambda: survey(self._settings, dict(self._remote), self.library.voices())
-        )
+        self._show(await asyncio.to_thread(lambda: survey(self._settings, dict(self._remote), self.library.voices())))
+
+    def prefer(self, name: str | None) -> None:
+        """Choose the voice for everybody who names none, while there is one of this name; None: as config.yml says."""
+        self._preferred = name
+        self._show(self.catalogue)
+
+    def _show(self, catalogue: Catalogue) -> None:
+        self.catalogue = replace(catalogue, settings=_preferring(self._settings, catalogue, self._preferred))
         self.info = encode(describe(self.catalogue))
 
     def _elsewhere(self) -> list[Place]:
@@ -148,6 +156,15 @@ async def open_server(app: App) -> AsyncIterator[Server]:
             if place.settings.preload:
                 app.pool.preload(name)
         yield server
+
+
+def _preferring(settings: Settings, catalogue: Catalogue, name: str | None) -> Settings:
+    """Write the voice that was chosen while the server runs over what config.yml says, for its languages too."""
+    voice = next((voice for voice in catalogue.voices if voice.name == name), None)
+    if voice is None:
+        return settings
+    kept = {tag: own for tag, own in settings.voices.items() if not any(matches(one, tag) for one in voice.languages)}
+    return settings.model_copy(update={"voice": voice.name, "voices": kept})
 
 
 def _engine_plans(settings: Settings, places: Mapping[str, Place]) -> dict[str, EnginePlan]:
