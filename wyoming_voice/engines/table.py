@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
-from . import espeak_files, gigaam_files, qwen_files, voices
+from . import espeak_files, gigaam_files, orpheus_files, qwen_files, voices
 from .protocol import Options
 from .voices import EngineVoice
 
@@ -132,6 +132,21 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         voices=qwen_files.voices,
         ready=qwen_files.missing,
         abilities=qwen_files.abilities,
+    ),
+    EngineSpec(
+        name="orpheus",
+        task="tts",
+        entry="wyoming_voice.engines.orpheus:Orpheus",
+        description="Orpheus",
+        author="Canopy Labs",
+        url="https://github.com/canopyai/Orpheus-TTS",
+        licence="Apache-2.0 (on Llama 3.2, which has a licence of its own)",
+        install="./run.sh engines install orpheus",
+        modules=("snac", "soundfile", "soxr", "torch", "transformers"),
+        languages=orpheus_files.LANGUAGES,
+        voices=orpheus_files.voices,
+        ready=orpheus_files.missing,
+        abilities=orpheus_files.abilities,
     ),
     EngineSpec(
         name="moonshine",
