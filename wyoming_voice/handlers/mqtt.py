@@ -1,0 +1,257 @@
+"""The MQTT front door: requests by topics, the device that Home Assistant finds, and how the server is.
+
+``docs/mqtt.md`` has every topic. What is retained holds no text and no transcript.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
+from typing import Final
+
+from wyoming_voice.errors import BadRequest, Busy, EngineUnavailable, Internal, TooLarge, UnknownEngine, VoiceError
+from wyoming_voice.link import SPEED
+from wyoming_voice.speech import Utterance, once
+from wyoming_voice.voices import VoiceChoice
+
+from .mqtt_choice import Choices, load, save
+from .mqtt_entity import AS_CONFIGURED, Component, components, discovery, slug, speakers
+from .mqtt_link import BrokerLink, Publish
+from .mqtt_outbox import Outgoing
+from .mqtt_speech import Refused, Say, Whose, level, read_say, speak, transcribe
+from .mqtt_state import Application, engine_voice, snapshot
+
+_LOGGER = logging.getLogger(__name__)
+
+_LOOK_SECONDS: Final = 2.0  # how often it is looked whether something has changed
+_ANONYMOUS: Final = "none"  # the id of a recording that came without
+
+
+@asynccontextmanager
+async def open_mqtt(app: Application) -> AsyncIterator["MqttDoor | None"]:
+    """Open the MQTT door where the settings name a broker; leaving the block ends what is under way.
+
+    The broker need not be there. Raises ConfigError for certificates that cannot be used.
+    """
+    if app.settings.mqtt.broker is None:
+        yield None
+        return
+    door = MqttDoor(app)
+    running = asyncio.create_task(door.run(), name="mqtt")
+    try:
+        yield door
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+class MqttDoor:
+    """The open door."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self._settings = app.settings.mqtt
+        self._prefix = self._settings.prefix
+        self._choices = Choices()
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._held = 0
+        self._draining = False
+        self._published: dict[str, bytes] = {}
+        self._components: Mapping[str, Component] = {}
+        self._look = asyncio.Event()
+        self._birth = f"{self._settings.discovery_prefix}/status"
+        own = ("say", "transcribe/#", "set/#", "unload", "reload")
+        self._link = BrokerLink(
+            self._settings,
+            will=Outgoing(f"{self._prefix}/availability", b"offline", retain=True),
+            topics=[f"{self._prefix}/{topic}" for topic in own]
+            + ([self._birth] if self._settings.discovery_prefix != "off" else []),
+            receive=self._receive,
+            attend=self._attend,
+        )
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        self._choices = await asyncio.to_thread(load, self._app.settings.data_dir)
+        self._app.voices.prefer(self._choices.voice)
+        try:
+            await self._link.run()
+        finally:
+            for job in self._jobs:
+                job.cancel()
+            await asyncio.gather(*self._jobs, return_exceptions=True)
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new work from now on, and give that under way so many seconds to end and to be published."""
+        self._draining = True
+        try:
+            async with asyncio.timeout(seconds):
+                while self._jobs:
+                    await asyncio.wait(self._jobs)
+                await self._link.outbox.empty()
+        except TimeoutError:
+            _LOGGER.info("MQTT requests were still under way")
+
+    # What comes in
+
+    def _receive(self, topic: str, payload: bytes) -> None:
+        try:
+            if topic == self._birth:
+                self._published.clear()
+                self._look.set()
+            else:
+                self._command(topic.removeprefix(f"{self._prefix}/").split("/"), payload)
+        except Refused as refused:
+            self._fail(refused.error, refused.whose)
+        except VoiceError as error:
+            self._fail(error, Whose())
+
+    def _command(self, topic: list[str], payload: bytes) -> None:
+        match topic:
+            case ["say"]:
+                say = read_say(payload)
+                self._begin(lambda: self._say(say), say.whose, len(payload))
+            case ["transcribe", *rest] if len(rest) <= 2:
+                self._begin_hearing(payload, *rest)
+            case ["set", *key]:
+                self._choose(key, payload)
+            case ["unload"]:
+                for engine in self._app.pool.states():
+                    self._app.pool.unload(engine)
+            case ["reload"]:
+                self._begin(self._app.voices.look, Whose(), 0)
+            case _:
+                raise BadRequest(f"There is no topic '{'/'.join(topic)[:100]}' below {self._prefix}.")
+        self._look.set()
+
+    def _begin_hearing(self, recording: bytes, name: str = "", language: str = "") -> None:
+        whose = Whose(level("id", name, _ANONYMOUS))
+        if len(recording) > self._settings.recording:
+            most = self._settings.recording
+            raise Refused(TooLarge(f"A recording may have {most} bytes (mqtt.recording)."), whose)
+        self._begin(lambda: self._transcribe(recording, whose, language or None), whose, len(recording))
+
+    def _choose(self, key: list[str], payload: bytes) -> None:
+        said = payload.decode(errors="replace")
+        catalogue = self._app.voices.catalogue
+        match key:
+            case ["voice"]:
+                voice = None if said == AS_CONFIGURED else catalogue.voice(VoiceChoice(said))[0].name
+                self._choices = replace(self._choices, voice=voice)
+                self._app.voices.prefer(voice)
+            case ["speed"]:
+                self._choices = replace(self._choices, speed=_speed(said))
+            case ["engine", key_of_engine]:
+                engine = next((name for name in speakers(catalogue) if slug(name) == key_of_engine), None)
+                if engine is None:
+                    raise UnknownEngine(f"No engine '{key_of_engine[:100]}' speaks.")
+                voice = catalogue.voice(VoiceChoice(said))[0].name
+                self._choices = replace(self._choices, voices={**self._choices.voices, engine: voice})
+            case _:
+                raise BadRequest(f"Nothing is called '{'/'.join(key)[:100]}' that could be set.")
+        chosen = self._choices
+        self._begin(lambda: asyncio.to_thread(save, self._app.settings.data_dir, chosen), Whose(), 0)
+
+    # The work
+
+    def _begin(self, work: Callable[[], Awaitable[None]], whose: Whose, size: int) -> None:
+        """Begin a request of so many bytes, unless as much is under way as may be."""
+        if self._draining:
+            raise Refused(EngineUnavailable("The server is stopping; try again in a moment."), whose)
+        most = self._app.settings.limits.queue
+        if len(self._jobs) >= most or (self._jobs and self._held + size > 2 * self._settings.recording):
+            raise Refused(Busy(f"{len(self._jobs)} requests by MQTT are under way; try again later."), whose)
+        job = asyncio.create_task(self._finish(work, whose, size), name="mqtt request")
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
+    async def _finish(self, work: Callable[[], Awaitable[None]], whose: Whose, size: int) -> None:
+        self._held += size
+        try:
+            await work()
+        except VoiceError as error:
+            self._fail(error, whose)
+        except Exception:  # the outermost frame of a request: whoever asked is told, the log has the rest
+            _LOGGER.exception("A request by MQTT failed")
+            self._fail(Internal("The server made a mistake; its log says more."), whose)
+        finally:
+            self._held -= size
+            self._look.set()
+
+    async def _say(self, say: Say) -> None:
+        async def give(wav: bytes) -> None:
+            message = Outgoing(f"{self._prefix}/audio/{say.whose.site}/{say.whose.id}", wav)
+            await self._link.outbox.put(message, self._app.settings.limits.write)
+
+        voice = say.voice
+        if say.engine is not None:
+            found = engine_voice(self._app.voices.catalogue, self._choices, say.engine)
+            if found is None:
+                raise UnknownEngine(f"No engine '{say.engine}' speaks; `./run.sh engines` lists them.")
+            voice = replace(voice, name=voice.name or found.name)
+        utterance = Utterance(
+            text=once(say.text),
+            voice=voice,
+            style=say.style,
+            speed=say.speed or self._choices.speed,
+            pitch=say.pitch,
+            ssml=say.ssml,
+        )
+        spoken = await speak(self._app.speech, utterance, self._settings.inline, give)
+        self._tell("sayFinished", {**asdict(say.whose), **asdict(spoken)})
+
+    async def _transcribe(self, recording: bytes, whose: Whose, language: str | None) -> None:
+        heard = await transcribe(self._app.speech, recording, language, None, self._app.settings.limits.audio)
+        self._tell("transcript", {"id": whose.id, "language": language, **asdict(heard)})
+
+    # What goes out
+
+    def _fail(self, error: VoiceError, whose: Whose) -> None:
+        self._tell("error", {"code": error.code, "text": error.text, **asdict(whose)})
+
+    def _tell(self, topic: str, said: Mapping[str, object]) -> None:
+        self._link.outbox.put_nowait(Outgoing(f"{self._prefix}/{topic}", _json(said)))
+
+    async def _attend(self, publish: Publish) -> None:
+        """Publish what the server is, and again whatever of it changes, while there is a connection."""
+        self._published.clear()
+        while True:
+            self._look.clear()
+            for message in await self._pictures():
+                if self._published.get(message.topic) != message.payload:
+                    self._published[message.topic] = message.payload
+                    await publish(message)
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._look.wait()
+            except TimeoutError:
+                pass
+
+    async def _pictures(self) -> list[Outgoing]:
+        found = []
+        if self._settings.discovery_prefix != "off":
+            name, catalogue = self._app.settings.server.name, self._app.voices.catalogue
+            self._components = components(self._prefix, catalogue, self._components)
+            device = discovery(self._prefix, name, self._components)
+            topic = f"{self._settings.discovery_prefix}/device/{slug(self._prefix)}/config"
+            found.append(Outgoing(topic, _json(device), retain=True))
+        state = await snapshot(self._app, self._choices)
+        found.append(Outgoing(f"{self._prefix}/state", _json(state), retain=True))
+        found.append(Outgoing(f"{self._prefix}/availability", b"online", retain=True))
+        return found
+
+
+def _speed(said: str) -> float:
+    try:
+        speed = float(said)
+    except ValueError:
+        speed = 0.0
+    if not SPEED[0] <= speed <= SPEED[1]:
+        raise BadRequest(f"A speed is a number between {SPEED[0]:g} and {SPEED[1]:g}.")
+    return speed
+
+
+def _json(said: Mapping[str, object]) -> bytes:
+    return json.dumps(said, ensure_ascii=False).encode()
