@@ -56,17 +56,16 @@ def _http(address: str) -> str:
 
 
 def _broker(address: str) -> str:
+    if "@" in address:
+        raise ValueError("has no place for a user name; write mqtt.username and mqtt.password")
     uri = address if "://" in address else f"mqtt://{address}"
     try:
         parts = urlsplit(uri)
-        if parts.scheme in _BROKER_PORTS and parts.hostname and parts.netloc and parts.path in ("", "/"):
-            if parts.username is not None:
-                raise ValueError("holds a user name; write it as mqtt.username and mqtt.password")
+        if parts.scheme in _BROKER_PORTS and parts.hostname and parts.path in ("", "/"):
             host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
             return f"{parts.scheme}://{host}:{parts.port or _BROKER_PORTS[parts.scheme]}"
-    except ValueError as error:
-        if "mqtt.username" in str(error):
-            raise
+    except ValueError:  # a port that is no number, or above 65535
+        pass
     raise ValueError(f"must be mqtt://HOST:PORT, mqtts://HOST:PORT or HOST:PORT, not {address!r}")
 
 
