@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import pty
+import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -61,6 +62,12 @@ def asked_for(file: Path) -> list[str]:
     return [line for line in wanted if line and not line.startswith("#") and ";" not in line]
 
 
+def is_made_of(folder: Path, file: Path) -> bool:
+    """Tell whether an environment was made of these requirements as they are now."""
+    made = folder / file.name
+    return made.is_file() and made.read_bytes() == file.read_bytes()
+
+
 async def build(spec: EngineSpec, file: Path, folder: Path, turn: asyncio.Lock) -> Seen:
     """Make an environment in a folder and see that its packages can be imported; one uv at a time takes its ``turn``.
 
@@ -73,6 +80,7 @@ async def build(spec: EngineSpec, file: Path, folder: Path, turn: asyncio.Lock) 
     for script in (folder / "bin").iterdir():
         if not script.name.startswith("python"):
             script.unlink()
+    shutil.copyfile(file, folder / file.name)
     try:
         return await look(spec, folder / "bin" / "python", _TRY_SECONDS)
     except EngineUnavailable as error:

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
@@ -16,30 +17,48 @@ from typing import Final
 
 from .config import Settings
 from .config_mistake import guess
+from .download import megabytes
 from .engines.protocol import Options
 from .engines.table import EngineSpec, engines, environment
-from .environment import asked_for, build, requirements
+from .environment import asked_for, build, is_made_of, requirements
 from .errors import BadRequest, UnknownEngine, VoiceError
 from .folder import delete, disk_errors, locked, put_in_place, size, take_away, unfinished
+from .sources import wanted
+from .weights import bring, drop
 
 _RHVOICE_SCRIPT: Final = Path(__file__).resolve().parent.parent / "scripts" / "install-rhvoice.sh"
 _RHVOICE_PACKAGES: Final = "librhvoice5 rhvoice-russian rhvoice-english"
 
 
-async def install(settings: Settings, names: Sequence[str]) -> int:
-    """Install engines; an environment that is there already is made anew. One that fails does not keep the others.
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What to do about weights: fetch them, or take them ``source``, a folder; of a ``model`` other than configured."""
 
-    Raises UnknownEngine, BadRequest for an engine that is not ours to install, and EngineUnavailable with the reason.
+    source: Path | None = None
+    model: str | None = None
+
+
+async def install(settings: Settings, names: Sequence[str], weights: Weights | None = None) -> int:
+    """Install engines, with their weights where those are asked for too. One that fails does not keep the others.
+
+    An environment that is there already is made anew, unless weights are what is missing. Raises UnknownEngine,
+    BadRequest for an engine that is not ours to install, and EngineUnavailable with the reason.
     """
     specs = {name: _spec(settings, name) for name in names}
     if [spec.name for spec in specs.values()] == ["rhvoice"]:
         return await _install_rhvoice()
-    files = {name: _file(spec) for name, spec in specs.items()}
+    lacking = [spec for spec in specs.values() if weights is None or not _is_installed(settings, spec)]
+    files = {spec.name: _file(spec) for spec in lacking}
     shelf = environment(settings.data_dir, "any").parent
     turn = asyncio.Lock()
     with disk_errors(shelf), locked(shelf):
-        making = [_install(settings, name, spec, files[name], turn) for name, spec in specs.items()]
+        making = [_install(settings, spec, files[spec.name], turn) for spec in lacking]
         ended = await asyncio.gather(*making, return_exceptions=True)
+    if weights is not None:
+        for name in names:
+            ended += await asyncio.gather(_bring(settings, name, specs[name], weights), return_exceptions=True)
+    for name, spec in specs.items():
+        _say(spec.missing(_options(settings, name)) or f"{spec.description}: a running server offers it within 15 s.")
     errors = [error for error in ended if error is not None]
     for error in errors:
         if len(names) == 1 or not isinstance(error, VoiceError):
@@ -48,7 +67,7 @@ async def install(settings: Settings, names: Sequence[str]) -> int:
     return 1 if errors else 0
 
 
-async def _install(settings: Settings, name: str, spec: EngineSpec, file: Path, turn: asyncio.Lock) -> None:
+async def _install(settings: Settings, spec: EngineSpec, file: Path, turn: asyncio.Lock) -> None:
     own = environment(settings.data_dir, spec.name)
     made = unfinished(own)
     started = monotonic()
@@ -62,13 +81,38 @@ async def _install(settings: Settings, name: str, spec: EngineSpec, file: Path, 
             delete(made)
         took = f"{size(own) // 1_000_000} MB, {monotonic() - started:.0f} s"
     _say(f"{spec.description} is installed in {own} ({', '.join(filter(None, (took, str(seen))))}).")
-    _say(spec.ready(_options(settings, name)) or "A server that is running offers it within 15 seconds.")
 
 
-async def remove(settings: Settings, names: Sequence[str]) -> int:
-    """Remove engines' own environments; raises UnknownEngine."""
-    specs = [_spec(settings, name) for name in names]
-    return max([_remove(settings, spec) for spec in specs])
+def _is_installed(settings: Settings, spec: EngineSpec) -> bool:
+    """Tell whether an engine's packages are those of its requirements, or in our own Python."""
+    own, file = environment(settings.data_dir, spec.name), requirements(spec.name)
+    if own.exists() and file is not None:
+        return is_made_of(own, file)
+    return all(find_spec(module) for module in spec.modules)
+
+
+async def _bring(settings: Settings, name: str, spec: EngineSpec, weights: Weights) -> None:
+    options = _options(settings, name)
+    if weights.model is not None:
+        options = {**options, "model": weights.model}
+    models = wanted(spec.name, options, settings.languages)
+    if not models:
+        _say(f"{spec.description} needs no weights besides its packages, or those that its options name are your own.")
+    for model in models:
+        await bring(model, weights.source)
+
+
+async def remove(settings: Settings, names: Sequence[str], *, weights: bool = False) -> int:
+    """Remove engines' own environments, and the weights of their models if asked to; raises UnknownEngine."""
+    specs = {name: _spec(settings, name) for name in names}
+    statuses = [_remove(settings, spec) for spec in specs.values()]
+    if not weights:
+        return max(statuses)
+    for name, spec in specs.items():
+        for model in wanted(spec.name, _options(settings, name), settings.languages):
+            freed = drop(model)
+            _say(f"{model.name}: {f'{megabytes(freed)} are free again' if freed else 'was not there'}.")
+    return 0
 
 
 def _remove(settings: Settings, spec: EngineSpec) -> int:
@@ -83,7 +127,7 @@ def _remove(settings: Settings, spec: EngineSpec) -> int:
         return 1
     with disk_errors(own), locked(own.parent):
         freed = take_away(own) // 1_000_000
-    _say(f"{spec.description} is removed from {own}; {freed} MB are free again. Its weights and voices are kept.")
+    _say(f"{spec.description} is removed from {own}; {freed} MB are free again.")
     return 0
 
 
