@@ -5,9 +5,10 @@ import asyncio
 import gc
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .app import App, open_app, open_server
 from .config import Settings
@@ -18,6 +19,16 @@ from .voices import Catalogue, matches
 
 if TYPE_CHECKING:
     from http_bridge.server import BridgeServer
+
+    from .handlers.mqtt import MqttDoor
+
+
+class Door(Protocol):
+    """A front door that lets what is under way finish."""
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new work from now on, and give the requests under way so many seconds to end."""
+        ...
 
 
 async def serve(settings: Settings, _chosen: argparse.Namespace) -> int:
@@ -33,12 +44,13 @@ async def serve(settings: Settings, _chosen: argparse.Namespace) -> int:
                 # In a thread, behind the other door: `describe` is answered while aiohttp and the codecs are imported.
                 http = await asyncio.to_thread(import_module, "http_bridge.server")
                 bridge: BridgeServer | None = await stack.enter_async_context(http.open_bridge(app))
+                mqtt = await _open_mqtt(app, stack)
                 _announce(app, server, bridge)
                 gc.collect()
                 gc.freeze()  # what is there now stays; a collection need not look at it, and keeps nobody waiting
                 async with announced(settings, server.uris):
                     await signals.get()
-                await _drain(server, bridge, settings.server.drain_timeout, signals)
+                await _drain(server, [door for door in (bridge, mqtt) if door], settings.server.drain_timeout, signals)
         except OSError as error:
             raise BadRequest(
                 f"Cannot listen: {error.strerror or error}. Is it running already? "
@@ -47,11 +59,20 @@ async def serve(settings: Settings, _chosen: argparse.Namespace) -> int:
     return 0
 
 
+async def _open_mqtt(app: App, stack: AsyncExitStack) -> "MqttDoor | None":
+    """Open the MQTT door where a broker is named; where none is, its libraries are not imported either."""
+    if app.settings.mqtt.broker is None:
+        return None
+    mqtt = await asyncio.to_thread(import_module, "wyoming_voice.handlers.mqtt")
+    door: MqttDoor = await stack.enter_async_context(mqtt.open_mqtt(app))
+    return door
+
+
 async def _drain(
-    server: Server, bridge: "BridgeServer | None", seconds: float, signals: "asyncio.Queue[signal.Signals]"
+    server: Server, others: Sequence[Door], seconds: float, signals: "asyncio.Queue[signal.Signals]"
 ) -> None:
     print(f"Stopping: what is being spoken has {seconds:g} s to finish; once more ends it now.", file=sys.stderr)
-    drained = asyncio.create_task(_drain_doors(server, bridge, seconds), name="drain")
+    drained = asyncio.create_task(_drain_doors([server, *others], seconds), name="drain")
     again = asyncio.create_task(signals.get(), name="second signal")
     await asyncio.wait([drained, again], return_when=asyncio.FIRST_COMPLETED)
     for task in (drained, again):
@@ -59,8 +80,8 @@ async def _drain(
     await asyncio.wait([drained, again])
 
 
-async def _drain_doors(server: Server, bridge: "BridgeServer | None", seconds: float) -> None:
-    await asyncio.gather(server.drain(seconds), *([bridge.drain(seconds)] if bridge is not None else []))
+async def _drain_doors(doors: Sequence[Door], seconds: float) -> None:
+    await asyncio.gather(*(door.drain(seconds) for door in doors))
 
 
 def _announce(app: App, server: Server, bridge: "BridgeServer | None") -> None:
