@@ -1,0 +1,132 @@
+"""The Home Assistant add-on: its options become settings, in this one place.
+
+``python -m wyoming_voice.addon`` writes the file that the server is started with. From the bottom up it holds the
+broker that the Supervisor knows, the user's own ``config.yml`` (for what the options do not have), the options, and
+what the container itself decides: ports, folders, ingress.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from .config import ConfigError, load
+from .config_source import Key, Source, read_yaml
+
+PORT: Final = 10200
+"""Where the add-on's server listens, as Home Assistant's own Wyoming add-ons do."""
+HTTP_PORT: Final = 8013
+"""Where its web page is; Home Assistant's ingress asks here."""
+CONTAINER: Final[Mapping[Key, object]] = {
+    ("data_dir",): "/data",
+    ("server", "uri"): f"tcp://0.0.0.0:{PORT}",
+    ("http",): f"0.0.0.0:{HTTP_PORT}",
+    ("bridge", "ingress"): True,
+    ("discovery", "zeroconf"): False,  # multicast does not leave the container; the Supervisor tells Home Assistant
+}
+"""What nobody can choose: the container's folders and ports."""
+ELSEWHERE: Final = frozenset({"install", "mqtt"})
+"""Options that are no settings: the services of the container read them."""
+
+Options = Mapping[str, object]
+"""What the Supervisor wrote to /data/options.json, checked against the schema of the add-on's config.yaml."""
+
+
+def chosen(options: Options) -> Iterator[tuple[Key, object]]:
+    """Translate options into keys of config.yml; one that is empty or left out sets nothing."""
+    for name in ("voice", "log_level"):
+        if text := _text(options.get(name)):
+            yield (name,), text
+    if languages := _list(options.get("languages")):
+        yield ("languages",), [_text(language).lower() for language in languages]
+    for row in _list(options.get("voices")):
+        yield ("voices", _text(row["language"]).lower()), _text(row["voice"])
+    if isinstance(normalize := options.get("normalize"), bool):
+        yield ("text", "normalize"), normalize
+    if token := _text(options.get("http_token")):
+        yield ("auth", "tokens"), [token]
+    yield from _engines(options)
+
+
+def _engines(options: Options) -> Iterator[tuple[Key, object]]:
+    for name in _list(options.get("disable")):
+        yield ("engines", name, "enabled"), False
+    for name in _list(options.get("keep_loaded")):
+        yield ("engines", name, "preload"), True
+        yield ("engines", name, "ttl"), "never"
+    for row in _list(options.get("models")):
+        engine = _text(row["engine"])
+        yield ("engines", engine, "options", "model"), _text(row["model"])
+        if engine == "faster-whisper":
+            yield ("engines", engine, "options", "download"), True  # nobody can put a folder into the add-on's /data
+
+
+def brokered(service: Mapping[str, object]) -> Iterator[tuple[Key, object]]:
+    """Translate what the Supervisor says of the MQTT broker (``GET /services/mqtt``)."""
+    if host := _text(service.get("host")):
+        scheme = "mqtts" if service.get("ssl") is True else "mqtt"
+        yield ("mqtt", "broker"), f"{scheme}://{host}:{service.get('port') or 1883}"
+    for name in ("username", "password"):
+        if text := _text(service.get(name)):
+            yield ("mqtt", name), text
+
+
+def settings(options: Options, own: Mapping[str, object], service: Mapping[str, object]) -> dict[str, object]:
+    """Lay the broker, the user's own settings, the options and the container's over each other."""
+    source = Source("the add-on")
+    own_keys = [((name,), value) for name, value in own.items()]
+    for key, value in (*brokered(service), *own_keys, *chosen(options), *CONTAINER.items()):
+        source.put(key, value, "")
+    return source.values
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the settings; returns 2, with the reason on standard error, when the server could not start with them."""
+    parser = argparse.ArgumentParser(prog="python -m wyoming_voice.addon")
+    parser.add_argument("--options", type=Path, default=Path("/data/options.json"), metavar="FILE")
+    parser.add_argument("--own", type=Path, default=Path("/config/config.yml"), metavar="FILE")
+    parser.add_argument("--write", type=Path, default=Path("/data/wyoming-voice.yml"), metavar="FILE")
+    paths = parser.parse_args(arguments)
+    service = sys.stdin.read().strip()  # not an argument: it holds a password, and arguments are for everybody to see
+    try:
+        own = _own(paths.own)
+        options = json.loads(paths.options.read_text("utf-8"))
+        _write(paths.write, settings(options, own, json.loads(service) if service else {}))
+        load(paths.write, os.environ)
+    except ConfigError as error:
+        print(f"The server cannot start with these settings:\n{error.text}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _own(path: Path) -> Mapping[str, object]:
+    """Read the user's own file, if there is one; raises ConfigError with its mistakes and their lines."""
+    if not path.is_file():
+        return {}
+    load(path, {})
+    values, _ = read_yaml(path.read_text("utf-8-sig"), str(path))
+    return values if isinstance(values, dict) else {}
+
+
+def _write(path: Path, values: Mapping[str, object]) -> None:
+    """Write a file that only root can read: it holds tokens."""
+    path.touch(0o600)
+    path.chmod(0o600)
+    path.write_text(yaml.safe_dump(values, allow_unicode=True, sort_keys=False), "utf-8")
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+if __name__ == "__main__":
+    sys.exit(main())
