@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, TypeVar
+from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -80,9 +81,14 @@ class Upload:
 @asynccontextmanager
 async def read_upload(request: web.Request, name: str = "file", *, most: int = 1) -> AsyncIterator[Upload]:
     """Read a multipart form with files; they are gone when the block is left. Raises BadRequest and TooLarge."""
+    upload = Upload()
+    if request.content_type == "application/x-www-form-urlencoded":  # what clients make of a form without files
+        async with _reading(request) as came:
+            await _read_pairs(request, upload, came)
+        yield upload
+        return
     if not request.content_type.startswith("multipart/"):
         raise BadRequest("Send a form: multipart/form-data with the recording in the field 'file'.")
-    upload = Upload()
     with ExitStack() as spools:
 
         def spool() -> BinaryIO:
@@ -120,6 +126,17 @@ async def _reading(request: web.Request) -> AsyncIterator[Callable[[], None]]:
         raise BadRequest(_DAMAGED) from None
     except (HttpProcessingError, ValueError, RuntimeError, AssertionError, LookupError):
         raise BadRequest(_DAMAGED) from None  # what aiohttp's reader makes of damaged forms
+
+
+async def _read_pairs(request: web.Request, upload: Upload, came: Callable[[], None]) -> None:
+    content = bytearray()
+    async for piece in request.content.iter_any():
+        came()
+        content += piece
+        if len(content) > _FIELD:
+            raise TooLarge(f"A form without files may have {_FIELD} bytes.")
+    for name, value in parse_qsl(content.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS):
+        _add(upload, name, value)
 
 
 async def _read_parts(

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.reference import recording
+
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 60
 
@@ -131,3 +133,48 @@ def tone() -> bytes:
         sound.setframerate(16_000)
         sound.writeframes((16_384).to_bytes(2, "little", signed=True) * 16_000)
     return file.getvalue()
+
+
+def test_voice_of_a_recording_is_made_heard_and_removed(tmp_path: Path) -> None:
+    sound = tmp_path / "her.wav"
+    sound.write_bytes(recording())
+    config = f"languages: [en]\nengines: {{fake: {{options: {{abilities: [clone], log: {tmp_path / 'log'}}}}}}}\n"
+
+    asked = run("voices", "add", "her", "--audio", str(sound), "--engine", "fake", folder=tmp_path, config=config)
+    assert asked.returncode == 2
+    assert b"Recognised:" in asked.stderr
+    assert b"--yes" in asked.stderr
+
+    added = ("voices", "add", "her", "--audio", str(sound), "--text", "It says this.", "--engine", "fake")
+    done = run(*added, folder=tmp_path, config=config)
+    assert (done.returncode, done.stdout) == (0, b"It says this.\n"), done.stderr
+    assert b"her\t" in run("voices", folder=tmp_path, config=config).stdout
+
+    heard = run("voices", "preview", "her", "Hello", "-o", "-", folder=tmp_path, config=config)
+    assert heard.stdout.startswith(b"RIFF"), heard.stderr
+    assert "It says this." in (tmp_path / "log").read_text()
+
+    assert run("voices", "remove", "her", folder=tmp_path, config=config).returncode == 0
+    assert b"her\t" not in run("voices", folder=tmp_path, config=config).stdout
+    assert run("voices", "remove", "her", folder=tmp_path, config=config).returncode == 1
+
+
+def test_say_speaks_with_the_voice_of_recordings(tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    (pairs / "one.wav").write_bytes(recording())
+    (pairs / "one.txt").write_text("the first\n")
+    (pairs / "two.wav").write_bytes(recording())
+    config = f"languages: [en]\nengines: {{fake: {{options: {{abilities: [clone], log: {tmp_path / 'log'}}}}}}}\n"
+    done = run("say", "Hello", "--voice", "fake", "--ref-dir", str(pairs), folder=tmp_path, config=config)
+    assert done.stdout.startswith(b"RIFF"), done.stderr
+    options = ("--ref-audio", str(pairs / "two.wav"), "--ref-text", "the second", "--seed", "7")
+    done = run("say", "Hello", "--voice", "fake", *options, folder=tmp_path, config=config)
+    assert done.stdout.startswith(b"RIFF"), done.stderr
+    first, second = [line for line in (tmp_path / "log").read_text().splitlines() if line.startswith("made of")]
+    assert "the first" in first
+    assert first.count(" None") == 3  # the second recording's text, a description, a seed
+    assert "the second" in second
+    assert second.endswith("7")
+    assert run("say", "x", "--ref-text", "alone", folder=tmp_path).returncode == 2
+    assert run("say", "x", "--ref-dir", str(tmp_path / "nowhere"), folder=tmp_path).returncode == 2

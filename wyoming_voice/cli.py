@@ -20,13 +20,14 @@ _COMMANDS: Final = {  # imported when it is run: the server needs no decoders, a
     "say": "command:say",
     "transcribe": "command:transcribe",
     "text": "command:text",
-    "voices": "command:voices",
-    "engines": "command:engines",
+    "voices": "command_voice:voices",
+    "engines": "command_engine:engines",
     "doctor": "doctor:doctor",
     "bench": "benchmark:bench",
 }
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
+_Parser = argparse.ArgumentParser
 Command = Callable[[Any, argparse.Namespace], Coroutine[Any, Any, int]]
 
 
@@ -112,6 +113,11 @@ def _parser() -> argparse.ArgumentParser:
     say.add_argument("--style", metavar="TEXT", help="how to say it, for engines that take an instruction")
     say.add_argument("--speed", type=float, default=1.0, metavar="X", help="0.25 to 4, 1 is the voice's own")
     say.add_argument("--pitch", type=float, default=1.0, metavar="X", help="0.25 to 4, 1 is the voice's own")
+    say.add_argument("--ref-audio", action="append", metavar="FILE", help="speak with the voice of this recording")
+    say.add_argument("--ref-text", action="append", metavar="TEXT", help="what that recording says, in the same order")
+    say.add_argument("--ref-dir", metavar="DIR", help="a folder of recordings, each with its text in a .txt beside it")
+    say.add_argument("--description", metavar="TEXT", help="speak with a voice that is described in words")
+    say.add_argument("--seed", type=int, metavar="N", help="the same each time, with engines that draw lots")
     say.add_argument("--ssml", action="store_true", help="the text is SSML")
 
     text = commands.add_parser("text", parents=[common], help="print what would be spoken, one segment a line")
@@ -125,9 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     transcribe.add_argument("--model", metavar="NAME", help="see the command `engines`")
     transcribe.add_argument("--json", action="store_true", help="one JSON object a file, with times")
 
-    voices = commands.add_parser("voices", parents=[common], help="list the voices of your languages")
-    voices.add_argument("--all", action="store_true", help="of every language")
-    voices.add_argument("--json", action="store_true", help="as JSON")
+    _voices_parser(commands, common)
 
     engines = commands.add_parser("engines", parents=[common], help="list the engines, or install one")
     engines.add_argument("--json", action="store_true", help="as JSON")
@@ -139,8 +143,37 @@ def _parser() -> argparse.ArgumentParser:
     for action in ("install", "remove"):
         chosen = actions.add_parser(action, parents=[late], help=f"{action} engines")
         chosen.add_argument("names", nargs="+", metavar="NAME", help="see `engines`")
+        chosen.add_argument("--weights", action="store_true", help=f"{action} the weights of its model too")
+        if action == "install":
+            chosen.add_argument("--weights-from", metavar="FOLDER", help="take the weights from here: no internet")
+            chosen.add_argument("--model", metavar="NAME", help="weights of this model (default: the configured one)")
 
     commands.add_parser("doctor", parents=[common], help="check the installation and say what to do")
     bench = commands.add_parser("bench", parents=[common], help="measure; prints the tables of the README")
     bench.add_argument("names", nargs="*", metavar="TABLE", help="only these")
     return parser
+
+
+def _voices_parser(commands: "argparse._SubParsersAction[_Parser]", common: _Parser) -> None:
+    voices = commands.add_parser("voices", parents=[common], help="list the voices of your languages, or make one")
+    voices.add_argument("--all", action="store_true", help="of every language")
+    voices.add_argument("--json", action="store_true", help="as JSON")
+    actions = voices.add_subparsers(dest="action", metavar="ACTION", help="add, preview or remove a voice of your own")
+    late = argparse.ArgumentParser(add_help=False)  # the option may stand before the action and behind it
+    late.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    add = actions.add_parser("add", parents=[late], help="make a voice of recordings, or of a description")
+    add.add_argument("name", metavar="NAME", help="what it is called from now on")
+    add.add_argument(
+        "--audio", action="append", metavar="FILE", help="5 to 15 s of clear speech; repeatable"
+    )
+    add.add_argument("--text", action="append", metavar="TEXT", help="what it says; recognised where it is left out")
+    add.add_argument("--description", metavar="TEXT", help="a voice in words, in place of a recording")
+    add.add_argument("--engine", metavar="ENGINE", help="who speaks with it: qwen-tts, orpheus (default: the first)")
+    add.add_argument("--language", metavar="CODE", help="what it speaks (default: all that its engine does)")
+    add.add_argument("--yes", action="store_true", help="take what was recognised as it is")
+    preview = actions.add_parser("preview", parents=[late], help="hear a voice")
+    preview.add_argument("name", metavar="NAME", help="see `voices`")
+    preview.add_argument("text", nargs="?", help="what to say")
+    preview.add_argument("-o", "--output", metavar="FILE", help="write a file instead")
+    remove = actions.add_parser("remove", parents=[late], help="remove a voice of your own")
+    remove.add_argument("name", metavar="NAME")

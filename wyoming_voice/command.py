@@ -10,19 +10,21 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from wyoming.audio import AudioChunk
 
 from .app import App, open_app
+from .argument import folder_of_pairs, pairs
 from .audio import PcmFormat
 from .codec import FORMATS, Encoder, decode
 from .config import Settings
 from .engines.protocol import Heard
 from .engines.table import ANY_LETTERS
 from .engines.table import engines as known_engines
+from .enrol import borrow
 from .errors import BadRequest, UnknownEngine, VoiceError
 from .link import SPEED
 from .listening import HEARD
@@ -31,7 +33,7 @@ from .steps import split
 from .stream import in_thread
 from .text.normalize import normalize
 from .text.script import language_of
-from .voices import Catalogue, Place, VoiceChoice, canonical
+from .voices import VoiceChoice
 
 _LONGEST: Final = 24 * 3600.0  # seconds of a file: a day, for whoever records one
 _PLAYERS: Final = (
@@ -46,17 +48,24 @@ _FEW: Final = PcmFormat(22_050, 2, 1)  # what an empty text says it would have b
 async def say(settings: Settings, chosen: argparse.Namespace) -> int:
     """Speak a text to a file, a pipe or the loudspeaker."""
     target, suffix = _target(chosen.output)
+    recordings = pairs(chosen.ref_audio, chosen.ref_text, "--ref-audio", "--ref-text")
+    if chosen.ref_dir:
+        recordings += folder_of_pairs(Path(chosen.ref_dir))
     utterance = Utterance(
         text=once(sys.stdin.read() if chosen.text is None else chosen.text),
-        voice=VoiceChoice(chosen.voice, chosen.language, chosen.speaker),
+        voice=VoiceChoice(chosen.voice, chosen.language, chosen.speaker, description=chosen.description),
         style=chosen.style,
         speed=_factor(chosen.speed, "--speed"),
         pitch=_factor(chosen.pitch, "--pitch"),
         ssml=chosen.ssml,
+        seed=chosen.seed,
     )
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(settings))
         await app.voices.look()
+        if recordings:
+            choice = replace(utterance.voice, references=await borrow(app, recordings))
+            utterance = replace(utterance, voice=choice)
         audio = await stack.enter_async_context(app.speech.synthesize(utterance))
         first = await anext(audio, None)  # before a file is touched: most mistakes are known by now
         with _opened(target) as output:
@@ -183,66 +192,13 @@ async def _counted(audio: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield pcm
 
 
-async def voices(settings: Settings, chosen: argparse.Namespace) -> int:
-    """List the voices."""
-    async with open_app(settings) as app:
-        await app.voices.look()
-        catalogue = app.voices.catalogue
-    found = [(voice, voice.languages) for voice in catalogue.voices] if chosen.all else list(catalogue.offered)
-    if chosen.json:
-        print(json.dumps([asdict(voice) for voice, _ in found], ensure_ascii=False, indent=2))
-        return 0
-    rows = [
-        (voice.name, ", ".join(map(canonical, languages)), voice.description, voice.licence)
-        for voice, languages in found
-    ]
-    _table(("VOICE", "LANGUAGES", "DESCRIPTION", "LICENCE"), rows)
-    if not found:
-        print(f"No voice is installed. {catalogue.advice('tts')}", file=sys.stderr)
-    return 0
-
-
-async def engines(settings: Settings, chosen: argparse.Namespace) -> int:
-    """List the engines, or install or remove one."""
-    if chosen.action in ("install", "remove"):
-        from . import install  # noqa: PLC0415 - seldom needed
-
-        return await (install.install if chosen.action == "install" else install.remove)(settings, chosen.names)
-    async with open_app(settings) as app:
-        await app.voices.look()
-        catalogue = app.voices.catalogue
-    rows = [_engine_row(catalogue, place) for place in catalogue.places.values()]
-    if chosen.json:
-        keys = ("engine", "task", "state", "offers", "licence")
-        print(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], ensure_ascii=False, indent=2))
-    else:
-        _table(("ENGINE", "TASK", "STATE", "OFFERS", "LICENCE"), rows)
-    return 0
-
-
-def _engine_row(catalogue: Catalogue, place: Place) -> tuple[str, ...]:
-    spec = place.spec
-    spoken = sum(voice.engine == place.name for voice, _ in catalogue.offered)
-    heard = [known for model in catalogue.models if model.engine == place.name for known in model.languages]
-    offers = [f"{spoken} voices"] if spoken else []
-    if heard:
-        offers.append(f"hears {', '.join(catalogue.wanted(heard))}")
-    return (
-        place.name,
-        spec.task if spec is not None else "at " + str(place.settings.uri),
-        place.missing or "ready",
-        "; ".join(offers),
-        spec.licence if spec is not None else "",
-    )
-
-
 def _factor(number: float, option: str) -> float:
     if not SPEED[0] <= number <= SPEED[1]:
         raise BadRequest(f"{option} must be between {SPEED[0]:g} and {SPEED[1]:g}.")
     return number
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print columns for a person, and the same with tabs and without a head into a pipe."""
     if not sys.stdout.isatty():
         print("\n".join("\t".join(row) for row in rows))

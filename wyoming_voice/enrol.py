@@ -1,16 +1,18 @@
 """Make a voice of recordings: read them, check them, have them recognised, keep them in the library."""
 
 import asyncio
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import numpy as np
+import soundfile
 
 from .app import App
 from .audio import Converter, PcmFormat, to_float
-from .codec import Encoder, decode
+from .codec import decode
 from .engines.protocol import Reference
 from .engines.reference import check_reference
 from .errors import BadRequest, TooLarge
@@ -131,5 +133,6 @@ async def _recognise(app: App, pcm: bytes, wanted: Enrolment) -> str | None:
 
 
 def _flac(pcm: bytes) -> bytes:
-    encoder = Encoder("flac", KEPT)
-    return encoder.feed(pcm) + encoder.finish()
+    file = io.BytesIO()  # a stream's encoder could not go back to write how long it is, which readers rely on
+    soundfile.write(file, np.frombuffer(pcm, "<i2"), KEPT.rate, format="FLAC")
+    return file.getvalue()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import soundfile
 from wyoming.audio import AudioChunk
 
 from wyoming_voice.engines.protocol import Heard, Options, Piece, Segment, Word
@@ -68,6 +69,9 @@ class FakeTts:
             f"as {segment.text}: {segment.voice} {segment.language} {segment.speaker} "
             f"{segment.speed:g} {segment.pitch:g} {segment.style} {segment.ssml}"
         )
+        if segment.references or segment.description:
+            brought = [f"{soundfile.info(one.path).duration:.1f} {one.text}" for one in segment.references]
+            self._log(f"made of {brought} {segment.description} {segment.seed}")
         try:
             yield from self._steps(segment)
         except GeneratorExit:
@@ -185,6 +189,8 @@ TTS = EngineSpec(
     licence="none",
     install="nothing",
     voices=_voices,
+    languages=("ru", "en"),
+    abilities=lambda options: frozenset(options.get("abilities", ())),  # type: ignore[call-overload]  # a test's own
 )
 
 ASR = EngineSpec(

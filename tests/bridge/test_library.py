@@ -1,0 +1,153 @@
+"""Voices that are made over HTTP, and then speak over every door."""
+
+import base64
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from wyoming.client import AsyncTcpClient
+from wyoming.info import Describe, Info
+
+from tests.bridge.door import Door, open_door
+from tests.process import log_lines
+from tests.reference import SAYS, recording
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Door]:
+    async with open_door(tmp_path, tts={"options": {"abilities": ["clone", "design"]}}, data_dir="data") as door:
+        yield door
+
+
+def form(*recordings: bytes, **fields: str) -> aiohttp.FormData:
+    form = aiohttp.FormData()
+    for name, value in fields.items():
+        form.add_field(name.rstrip("_"), value)
+    for audio in recordings:
+        form.add_field("file", audio, filename="x.wav")
+    return form
+
+
+async def made(door: Door, *recordings: bytes, **fields: str) -> dict[str, Any]:
+    async with door.client.post(f"{door.url}/voices", data=form(*recordings, **fields)) as reply:
+        assert reply.status == 201, await reply.text()
+        found: dict[str, Any] = await reply.json()
+    return found
+
+
+async def say(door: Door, **asked: object) -> bytes:
+    async with door.client.post(f"{door.url}/tts/wav", json={"text": "Hello there", **asked}) as reply:
+        assert reply.status == 200, await reply.text()
+        return await reply.read()
+
+
+async def test_recording_becomes_a_voice_like_any_other(door: Door) -> None:
+    reply = await made(door, recording(), name="Анна", text=SAYS)
+    assert reply["voice"]["id"] == "Анна"
+    assert reply["voice"]["own"]
+    assert (reply["texts"], reply["recognised"]) == ([SAYS], False)
+
+    async with door.client.get(f"{door.url}/voices") as listed:
+        assert "Анна" in [voice["id"] for voice in (await listed.json())["voices"]]
+    async with door.client.get(f"{door.url}/v1/audio/voices") as listed:
+        assert "Анна" in [voice["id"] for voice in (await listed.json())["voices"]]
+    async with AsyncTcpClient("127.0.0.1", door.server.port) as client:
+        await client.write_event(Describe().event())
+        event = await client.read_event()
+        assert event is not None
+        info = Info.from_event(event)
+    assert "Анна" in [voice.name for voice in info.tts[0].voices]
+
+    assert (await say(door, voice="Анна")).startswith(b"RIFF")
+    (line,) = [line for line in log_lines(door.server.log) if line.startswith("made of")]
+    assert SAYS in line
+    seconds = float(line.split("'")[1].split()[0])
+    assert 5 < seconds < 15
+
+
+async def test_voice_of_the_users_own_is_not_the_default_of_others(door: Door) -> None:
+    await made(door, recording(), name="anna", text=SAYS)
+    await say(door)
+    assert not [line for line in log_lines(door.server.log) if line.startswith("made of")]
+
+
+async def test_text_that_is_left_out_is_recognised_and_shown(door: Door) -> None:
+    reply = await made(door, recording(), name="anna", language="en")
+    assert reply["recognised"]
+    assert "seconds at" in reply["texts"][0]  # what the fake ears hear
+
+
+async def test_voice_may_have_several_recordings_or_a_description(door: Door) -> None:
+    await made(door, recording(), recording(), name="two", text="first")
+    await made(door, name="old man", description="an old man")
+    await say(door, voice="two", seed=5)
+    await say(door, voice="old man")
+    two, old = [line for line in log_lines(door.server.log) if line.startswith("made of")]
+    assert "first" in two
+    assert two.endswith("None 5")
+    assert old == "made of [] an old man None"
+
+
+async def test_removed_voice_is_gone_everywhere(door: Door) -> None:
+    await made(door, recording(), name="anna", text=SAYS)
+    async with door.client.delete(f"{door.url}/voices/anna") as reply:
+        assert await reply.json() == {"removed": "anna"}
+    refused = await door.refused("POST", "/tts/wav", json={"text": "x", "voice": "anna"})
+    assert (refused.status, refused.code) == (404, "unknown-voice")
+    refused = await door.refused("DELETE", "/voices/anna")
+    assert refused.status == 404
+    refused = await door.refused("DELETE", "/voices/fake-ru")
+    assert refused.status == 404
+
+
+async def test_voice_outlives_the_server(tmp_path: Path) -> None:
+    config = {"tts": {"options": {"abilities": ["clone"]}}, "data_dir": "data"}
+    async with open_door(tmp_path, **config) as door:
+        await made(door, recording(), name="anna", text=SAYS)
+    async with open_door(tmp_path, **config) as door:
+        await say(door, voice="anna")
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "sentence"),
+    [
+        ({"name": "../x", "text": "x"}, 400, "name"),
+        ({"name": "fake-ru", "text": "x"}, 400, "already"),
+        ({"name": "x", "engine": "nobody"}, 404, "no engine"),
+        ({"name": "x", "engine": "fake-ears"}, 400, "clones"),
+        ({"name": "x", "description": "both"}, 400, "one of them"),
+        ({"name": "x", "language": "klingonese-!"}, 400, "language"),
+        ({"text": "x"}, 400, "name"),
+    ],
+)
+async def test_what_is_wrong_with_a_voice_is_told(
+    door: Door, fields: dict[str, str], status: int, sentence: str
+) -> None:
+    refused = await door.refused("POST", "/voices", data=form(recording(), **fields))
+    assert (refused.status, sentence in refused.message) == (status, True), refused
+
+
+async def test_recording_that_no_voice_can_be_made_of_is_refused_with_the_reason(door: Door) -> None:
+    for audio, status, sentence in (
+        (b"not audio at all", 415, "audio"),
+        (recording(3), 400, "s long"),
+        (recording()[:44] + bytes(24_000 * 2 * 8), 400, "silent"),
+    ):
+        refused = await door.refused("POST", "/voices", data=form(audio, name="x", text="x"))
+        assert (refused.status, sentence in refused.message) == (status, True), refused
+    refused = await door.refused("POST", "/voices", data=form(name="x"))
+    assert refused.status == 400
+
+
+async def test_references_of_a_request_reach_the_engine(door: Door) -> None:
+    audio = base64.b64encode(recording()).decode()
+    await say(door, reference_audio_base64=audio, reference_text="one", references=[{"audio": audio, "text": "two"}])
+    await say(door, voice_description="a child")
+    brought, described = [line for line in log_lines(door.server.log) if line.startswith("made of")]
+    assert "one" in brought
+    assert "two" in brought
+    assert "a child" in described
+    refused = await door.refused("POST", "/tts/wav", json={"text": "x", "reference_audio_base64": "no base64!"})
+    assert (refused.status, "base64" in refused.message) == (400, True)
