@@ -60,10 +60,7 @@ def _engines(options: Options) -> Iterator[tuple[Key, object]]:
         yield ("engines", name, "preload"), True
         yield ("engines", name, "ttl"), "never"
     for row in _list(options.get("models")):
-        engine = _text(row["engine"])
-        yield ("engines", engine, "options", "model"), _text(row["model"])
-        if engine == "faster-whisper":
-            yield ("engines", engine, "options", "download"), True  # nobody can put a folder into the add-on's /data
+        yield ("engines", _text(row["engine"]), "options", "model"), _text(row["model"])
 
 
 def brokered(service: Mapping[str, object]) -> Iterator[tuple[Key, object]]:
