@@ -22,9 +22,9 @@ def main(folder: Path) -> None:
     spec.loader.exec_module(code)
     folder.mkdir(parents=True, exist_ok=True)
     models = {
-        "v5_5_ru": code.TTSModelMulti_v5(CYRILLIC, RUSSIAN, {"eugene": 60}),
-        "v4_ru": code.TTSModelMultiAcc_v3(CYRILLIC, RUSSIAN, {}),
-        "v3_en": code.TTSModelMultiAcc_v3(LATIN, [f"en_{number}" for number in range(118)], {}),
+        "v5_5_ru": code.Version5(CYRILLIC, RUSSIAN, {"eugene": 60}),
+        "v4_ru": code.Version3(CYRILLIC, RUSSIAN, {}),
+        "v3_en": code.Version3(LATIN, [f"en_{number}" for number in range(118)], {}),
     }
     for name, model in models.items():
         with PackageExporter(str(folder / f"{name}.pt")) as package:
