@@ -46,8 +46,13 @@ def backend(options: Options) -> Backend | None:
     here, name = folder(options), model_name(options)
     wanted = [some for some in backends(name) if options.get("backend") in (None, some)]
     quantization = str(options["quantization"]) if options.get("quantization") else None
-    complete = (some for some in wanted if all((here / file).is_file() for file in files(name, some, quantization)))
-    return next(complete, None)
+    for some in wanted:
+        needed = set(files(name, some, quantization))
+        if name.startswith("v2"):
+            needed.discard("config.json")  # what onnx-asr takes for granted is v2
+        if all((here / file).is_file() for file in needed):
+            return some
+    return None
 
 
 def missing(options: Options) -> str | None:

@@ -1,28 +1,34 @@
 """Looks inside GigaAM, run by the engine's own interpreter; the last line it prints is JSON.
 
-``same FOLDER SOUND``: what the package's own decoding and ours make of a sound (float32 samples, 16 kHz).
+``same FOLDER SOUND…``: what the package's own decoding and ours make of sounds (float32 samples, 16 kHz).
 ``cost BACKEND FOLDER SECONDS``: what loading a model and hearing noise of so many seconds takes.
 """
 
 import json
+import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
+from numpy.typing import NDArray
 
 from wyoming_voice.engines.gigaam import _load
 
 
-def same(folder: Path, sound: Path) -> dict[str, Any]:
-    """Ours letter by letter, and the package's text of the same encoding."""
+def same(folder: Path, *sounds: Path) -> dict[str, Any]:
     import torch
 
     torch.set_num_threads(1)
     recogniser: Any = _load({"model": str(folder), "backend": "torch"})
-    samples = np.fromfile(sound, np.float32)
+    return {"sounds": [compared(recogniser, np.fromfile(sound, np.float32)) for sound in sounds]}
+
+
+def compared(recogniser: Any, samples: NDArray[np.float32]) -> dict[str, Any]:
+    """Ours letter by letter, and the package's text of the same encoding."""
+    import torch
+
     (tokens,) = recogniser.recognise([samples])
     model = recogniser._model
     with torch.inference_mode():
@@ -41,8 +47,6 @@ def same(folder: Path, sound: Path) -> dict[str, Any]:
 
 def cost(backend: str, folder: Path, seconds: str) -> dict[str, Any]:
     """Seconds to load and to hear, the least of three; resident megabytes at most."""
-    import resource
-
     begin = time.perf_counter()
     recogniser = _load({"model": str(folder), "backend": backend})
     loaded = time.perf_counter()
@@ -58,7 +62,7 @@ def cost(backend: str, folder: Path, seconds: str) -> dict[str, Any]:
         "hear": round(min(taken), 3),
         "letters": letters,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "mb": psutil.Process().memory_info().rss // 2**20,
+        "mb": int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize() // 2**20,
     }
 
 

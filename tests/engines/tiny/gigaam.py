@@ -6,10 +6,12 @@ alone in front, short ones with layer norm inside.
 
 SOUND (float32 samples, 16 kHz) is learned by heart in a few seconds: the model hears in it what SAID says, at those
 times; in other sounds it hears nonsense, always the same. ``full``: the released sizes, untaught, for the benchmark.
+``hostile``: two checkpoints that leave a file ``ran`` beside them when they are loaded carelessly.
 """
 
 import contextlib
 import json
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -116,7 +118,7 @@ def build(name: str, size: dict[str, int]) -> Any:
             layer.conv.batch_norm = ChannelNorm(size["width"])
     last = model.head.joint.joint_net[-1] if "rnnt" in name else model.head.decoder_layers[0]
     with torch.no_grad():
-        last.bias[-1] += 3.0  # mostly nothing is said
+        last.bias[-1] += 3.0 if size is TINY else 8.0  # mostly nothing is said
     return model.eval()
 
 
@@ -216,10 +218,38 @@ def graph(module: Any, example: Any, path: Path, axes: dict[str, dict[int, str]]
         )
 
 
+class Touch:
+    """Leaves a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, (f"touch {self._path}",)
+
+
+def attack(root: Path) -> None:
+    """Write v2_ctc.ckpt, which runs a program by its pickle, and v2_rnnt.ckpt, which has its configuration call one."""
+    for name in ("v2_ctc", "v2_rnnt"):
+        folder = root / name
+        folder.mkdir(parents=True, exist_ok=True)
+        model = build(name, TINY)
+        if name == "v2_ctc":
+            torch.save(
+                {"cfg": model.cfg, "state_dict": model.state_dict(), "more": Touch(folder / "ran")},
+                folder / "v2_ctc.ckpt",
+            )
+        else:
+            model.cfg.preprocessor = {"_target_": "os.system", "command": f"touch {folder / 'ran'}"}
+            save(model, name, folder)
+
+
 def main() -> None:
     torch.set_num_threads(1)
     root, sound, *names = sys.argv[1:]
     size = FULL if sound == "full" else TINY
+    if sound == "hostile":
+        attack(Path(root))
     for name in names:
         folder = Path(root, name)
         folder.mkdir(parents=True, exist_ok=True)
