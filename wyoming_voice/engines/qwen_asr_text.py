@@ -70,7 +70,7 @@ def plain(text: str, tokenizer: Tokenizer) -> str:
 
 def known(prefix: str, tokenizer: Tokenizer) -> str:
     """Return what is kept of a transcript of a shorter recording: all but its last tokens, which may be mistaken."""
-    tokens = tokenizer.encode(plain(prefix, tokenizer), add_special_tokens=False)
+    tokens = tokenizer.encode(plain(prefix, tokenizer).strip(), add_special_tokens=False)
     for end in range(len(tokens) - _ROLLBACK, 0, -1):
         text = tokenizer.decode(tokens[:end], skip_special_tokens=True)
         if not text.endswith("\ufffd"):

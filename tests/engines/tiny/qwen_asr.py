@@ -9,6 +9,7 @@
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -143,7 +144,7 @@ def chain(model: Qwen3ASRForConditionalGeneration, tokens: list[int]) -> None:
         embeddings = torch.nn.functional.normalize(torch.randn(thinker.model.embed_tokens.weight.shape), dim=-1)
         thinker.model.embed_tokens.weight.copy_(embeddings)
         thinker.lm_head.weight.zero_()
-        for before, after in zip(tokens, tokens[1:], strict=False):
+        for before, after in pairwise(tokens):
             thinker.lm_head.weight[after] += embeddings[before]
 
 
