@@ -136,8 +136,13 @@ async def open_broker(folder: Path, *lines: str, anonymous: bool = True) -> Asyn
 
 
 def config(
-    folder: Path, broker: Broker, tts: Mapping[str, Any] | None = None, more: Mapping[str, Any] | None = None, **mqtt: Any
+    folder: Path,
+    there: Broker,
+    /,
+    tts: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
+    **mqtt: Any,
 ) -> dict[str, object]:
     """Configure the fake engines and this broker."""
-    section = {"broker": f"127.0.0.1:{broker.port}", "prefix": PREFIX, **mqtt}
+    section = {"broker": f"127.0.0.1:{there.port}", "prefix": PREFIX, **mqtt}
     return only_fakes(folder, tts=tts, mqtt=section, data_dir=str(folder / "data"), **(more or {}))

@@ -208,7 +208,7 @@ async def test_chosen_voice_is_everybodys_and_outlives_a_restart(tmp_path: Path,
             assert (state["voice"], state["speed"]) == ("fake-de", 1.5)
             await ask(server, say("123"))
             await log_line(server.log, "as 123: de")
-            await until(lambda: (tmp_path / "server" / "data" / "mqtt.json").exists())
+            await until((tmp_path / "server" / "data" / "mqtt.json").exists)
         ear.heard.clear()
         async with run_server(tmp_path / "server", settings) as server:
             await ready(ear)

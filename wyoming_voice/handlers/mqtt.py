@@ -200,19 +200,21 @@ class MqttDoor:
             ssml=say.ssml,
         )
         spoken = await speak(self._app.speech, utterance, self._settings.inline, give)
-        self._tell("sayFinished", {**asdict(say.whose), **asdict(spoken)})
+        await self._answer("sayFinished", {**asdict(say.whose), **asdict(spoken)})
 
     async def _transcribe(self, recording: bytes, whose: Whose, language: str | None) -> None:
         heard = await transcribe(self._app.speech, recording, language, None, self._app.settings.limits.audio)
-        self._tell("transcript", {"id": whose.id, "language": language, **asdict(heard)})
+        await self._answer("transcript", {"id": whose.id, "language": language, **asdict(heard)})
 
     # What goes out
 
     def _fail(self, error: VoiceError, whose: Whose) -> None:
-        self._tell("error", {"code": error.code, "text": error.text, **asdict(whose)})
+        said = {"code": error.code, "text": error.text, **asdict(whose)}
+        self._link.outbox.put_nowait(Outgoing(f"{self._prefix}/error", _json(said)))
 
-    def _tell(self, topic: str, said: Mapping[str, object]) -> None:
-        self._link.outbox.put_nowait(Outgoing(f"{self._prefix}/{topic}", _json(said)))
+    async def _answer(self, topic: str, said: Mapping[str, object]) -> None:
+        message = Outgoing(f"{self._prefix}/{topic}", _json(said))
+        await self._link.outbox.put(message, self._app.settings.limits.write)
 
     async def _attend(self, publish: Publish) -> None:
         """Publish what the server is, and again whatever of it changes, while there is a connection."""

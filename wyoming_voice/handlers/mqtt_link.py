@@ -4,24 +4,23 @@ import asyncio
 import logging
 import random
 import secrets
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from aiomqtt import Client, Message, MqttError, Will
+from aiomqtt import Client, MqttError, Will
 
-from wyoming_voice.config import ConfigError, Mqtt
+from wyoming_voice.config import Mqtt
 
+from .mqtt_broker import Inbox, reason, tls_context
 from .mqtt_outbox import Outbox, Outgoing
 
 _LOGGER = logging.getLogger(__name__)
 
 _INCOMING: Final = 1024  # messages that wait to be read
-_INCOMING_BYTES: Final = 64 * 2**20
-_CONNECT_SECONDS: Final = 10.0
+_CONNECT_SECONDS: Final = 5.0  # nor can the server stop before: half a connection cannot be taken back
 _PUBLISH_SECONDS: Final = 30.0
 _GOODBYE_SECONDS: Final = 2.0
 _STEADY_SECONDS: Final = 30.0  # a connection that lasted so long was a good one
@@ -69,7 +68,7 @@ class BrokerLink:
         self.topics = list(topics)
         self._settings = settings
         self._broker = settings.broker
-        self._tls = _tls(settings)
+        self._tls = tls_context(settings)
         self._will = will
         self._receive = receive
         self._attend = attend
@@ -159,7 +158,7 @@ class BrokerLink:
         entering = asyncio.ensure_future(client.__aenter__())
         try:
             await asyncio.shield(entering)
-        except asyncio.CancelledError:  # half a connection cannot be taken back: it is let come about, and closed
+        except asyncio.CancelledError:  # it is let come about, and closed
             await asyncio.wait([entering])
             if entering.exception() is None:
                 await self._leave(client)
@@ -190,7 +189,7 @@ class BrokerLink:
             password=self._settings.password,
             identifier=self._identifier,
             logger=_QUIET,
-            queue_type=_Inbox,
+            queue_type=Inbox,
             will=Will(self._will.topic, self._will.payload, 1, self._will.retain),
             timeout=_CONNECT_SECONDS,
             keepalive=_KEEPALIVE,
@@ -199,74 +198,16 @@ class BrokerLink:
         )
 
     def _complain(self, error: Exception) -> None:
-        reason = _reason(error)
-        level = logging.DEBUG if reason == self._said else logging.WARNING
-        self._said = reason
-        _LOGGER.log(level, "The MQTT broker %s %s; it is tried again, and again", self._broker, reason)
+        why = reason(error)
+        level = logging.DEBUG if why == self._said else logging.WARNING
+        self._said = why
+        _LOGGER.log(level, "The MQTT broker %s %s; it is tried again, and again", self._broker, why)
 
 
 async def _attended(attend: Callable[[Publish], Awaitable[None]], publish: Publish) -> None:
     await attend(publish)
 
 
-class _Inbox(asyncio.Queue[Message]):
-    """What has come and is not read yet: so many messages, and so many bytes."""
-
-    def __init__(self, maxsize: int = 0) -> None:
-        super().__init__(maxsize)
-        self._bytes = 0
-        self._lost = False
-
-    def full(self) -> bool:
-        """Tell whether the next message is lost, and say it once."""
-        full = super().full() or self._bytes > _INCOMING_BYTES
-        if full and not self._lost:
-            _LOGGER.warning("More MQTT messages come than can be read: some are lost")
-        self._lost = full
-        return full
-
-    def _put(self, item: Message) -> None:
-        self._bytes += _size(item)
-        super()._put(item)
-
-    def _get(self) -> Message:
-        item = super()._get()
-        self._bytes -= _size(item)
-        return item
-
-
-def _size(message: Message) -> int:
-    return len(message.payload) if isinstance(message.payload, bytes) else 0
-
-
 def _first(errors: BaseExceptionGroup[Exception]) -> Exception:
     found = errors.exceptions[0]
     return _first(found) if isinstance(found, BaseExceptionGroup) else found
-
-
-def _reason(error: Exception) -> str:
-    """Say what is wrong in words that lead to the setting."""
-    text = str(error)
-    if "authorized" in text.lower() or "authorised" in text.lower() or "user name" in text.lower():
-        return f"refuses this user ({text}): check mqtt.username and mqtt.password"
-    if "certificate" in text.lower():
-        return f"shows a certificate that is not trusted ({text}): set mqtt.tls.ca"
-    return f"cannot be reached ({text})"
-
-
-def _tls(settings: Mqtt) -> ssl.SSLContext | None:
-    """Prepare TLS; raises ConfigError for files that cannot be used."""
-    assert settings.broker is not None, "without a broker there is nothing to protect"
-    if not settings.broker.startswith("mqtts:"):
-        return None
-    tls = settings.tls
-    try:
-        context = ssl.create_default_context(cafile=tls.ca)
-        if tls.certificate is not None:
-            context.load_cert_chain(tls.certificate, tls.key)
-    except OSError as error:  # an SSLError too
-        raise ConfigError(f"mqtt.tls: the files cannot be used: {error}") from error
-    if tls.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
