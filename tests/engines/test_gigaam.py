@@ -201,7 +201,7 @@ def test_short_names_are_refused_because_they_are_ambiguous(load: Load) -> None:
         ({"model": "v3_ctc", "backend": "torch"}, "v3_ctc runs on the backend onnx, not on 'torch'"),
         ({"model": "v2_ctc", "backend": "tensorflow"}, "onnx or torch, not on 'tensorflow'"),
         ({"model": "v2_ctc", "backend": "torch", "device": "cuda:99"}, "cuda:99"),
-        ({"device": "cuda"}, "cannot compute on cuda.*CPUExecutionProvider.*device: cpu"),
+        ({"device": "cuda", "backend": "onnx"}, "cannot compute on cuda.*CPUExecutionProvider.*device: cpu"),
         ({"quantization": "int8"}, r"is not in .*v3_e2e_rnnt.*\./run\.sh engines"),
         ({"data_dir": "nowhere"}, r"v3_e2e_rnnt is not in .*nowhere.*\./run\.sh engines"),
     ],
@@ -258,6 +258,7 @@ def test_the_backend_whose_files_are_here_is_used(tmp_path: Path) -> None:
         (folder / file).touch()
     assert gigaam_files.backend(options) == "onnx"
     assert gigaam_files.backend({**options, "backend": "torch"}) == "torch"
+    assert gigaam_files.backend({**options, "device": "cuda:0"}) == "torch"
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,11 @@ def backends(name: str) -> Sequence[Backend]:
 
 
 def backend(options: Options) -> Backend | None:
-    """Choose what runs the model: what the option ``backend`` names, else the fastest whose files are here, or None."""
+    """Choose what runs the model: what the option ``backend`` names, else the best whose files are here, or None."""
     here, name = folder(options), model_name(options)
     wanted = [some for some in backends(name) if options.get("backend") in (None, some)]
+    if str(options.get("device") or "cpu") != "cpu":
+        wanted.reverse()  # torch finds a GPU by itself, ONNX Runtime needs another package for one
     quantization = str(options["quantization"]) if options.get("quantization") else None
     for some in wanted:
         needed = set(files(name, some, quantization))
@@ -71,4 +73,4 @@ def missing(options: Options) -> str | None:
         )
     if backend(options) is not None:
         return None
-    return f"GigaAM's model {name} is not in {folder(options)}. Run: ./run.sh engines download gigaam"
+    return f"GigaAM's model {name} is not in {folder(options)}. Run: ./run.sh engines install gigaam --weights"

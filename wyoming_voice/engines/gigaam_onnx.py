@@ -61,6 +61,8 @@ class OnnxGigaAM:
 def _providers(device: str, available: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
     """Name what ONNX Runtime may compute with on a device such as ``cuda:1``."""
     kind, _, index = device.partition(":")
+    if kind == "auto":
+        kind = "cuda" if _PROVIDERS["cuda"][0] in available else "cpu"
     wanted = _PROVIDERS.get(kind)
     if wanted is None or wanted[0] not in available:
         raise EngineUnavailable(

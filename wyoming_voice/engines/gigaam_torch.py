@@ -149,7 +149,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise EngineUnavailable(
             f"{path} is not a checkpoint of GigaAM, or not only that, and was not loaded: it may run programs "
             f"({next((line.strip() for line in reason if 'GLOBAL' in line), reason[0])}). "
-            "Delete it and run: ./run.sh engines download gigaam"
+            "Delete it and run: ./run.sh engines install gigaam --weights"
         ) from error
     if not (isinstance(saved, dict) and isinstance(saved.get("cfg"), DictConfig)):
         raise EngineUnavailable(f"{path} is not a checkpoint of GigaAM: it has no configuration.")
@@ -157,7 +157,7 @@ def _read(path: Path) -> dict[str, Any]:
     if strangers:
         raise EngineUnavailable(
             f"{path} was not loaded: its configuration wants {strangers[0]} to be called, which no checkpoint of "
-            "GigaAM does. Delete it and run: ./run.sh engines download gigaam"
+            "GigaAM does. Delete it and run: ./run.sh engines install gigaam --weights"
         )
     return saved
 

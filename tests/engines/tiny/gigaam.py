@@ -40,7 +40,7 @@ HIDDEN = 320
 """Of the prediction network: onnx-asr knows no other."""
 
 
-class TimeSubsampling(nn.Module):
+class TimeSubsampling(nn.Module):  # type: ignore[misc]  # torch is not where mypy runs
     """What v3 has before its layers: a quarter of the frames, by convolutions over time."""
 
     def __init__(self, width: int) -> None:
@@ -54,7 +54,7 @@ class TimeSubsampling(nn.Module):
         return self.conv(x.transpose(1, 2)).transpose(1, 2), shorter
 
 
-class ChannelNorm(nn.Module):
+class ChannelNorm(nn.Module):  # type: ignore[misc]
     """A layer norm over the channels of shape (batch, channels, time)."""
 
     def __init__(self, width: int) -> None:
