@@ -17,8 +17,8 @@ from wyoming_voice.voices import Catalogue, Voice
 # drops silently what it does not know in a component, hence this list of all that it knows.
 _COMMON: Final = {
     "platform", "availability", "availability_mode", "availability_template", "availability_topic",
-    "default_entity_id", "device", "enabled_by_default", "encoding", "entity_category", "entity_picture", "group", "icon",
-    "json_attributes_template", "json_attributes_topic", "message_expiry_interval", "name", "origin",
+    "default_entity_id", "device", "enabled_by_default", "encoding", "entity_category", "entity_picture", "group",
+    "icon", "json_attributes_template", "json_attributes_topic", "message_expiry_interval", "name", "origin",
     "payload_available", "payload_not_available", "qos", "unique_id", "visible_by_default",
 }  # fmt: skip
 _COMMAND: Final = {"command_template", "command_topic", "retain"}

@@ -18,6 +18,7 @@ from wyoming_voice.voices import VoiceChoice
 
 from .mqtt_choice import Choices, load, save
 from .mqtt_entity import AS_CONFIGURED, Component, components, discovery, slug, speakers
+from .mqtt_hermes import Fail, Hermes
 from .mqtt_link import BrokerLink, Publish
 from .mqtt_outbox import Outgoing
 from .mqtt_speech import Refused, Say, Whose, level, read_say, speak, transcribe
@@ -63,14 +64,19 @@ class MqttDoor:
         self._look = asyncio.Event()
         self._birth = f"{self._settings.discovery_prefix}/status"
         own = ("say", "transcribe/#", "set/#", "unload", "reload")
+        topics = [f"{self._prefix}/{topic}" for topic in own]
+        if self._settings.discovery_prefix != "off":
+            topics.append(self._birth)
         self._link = BrokerLink(
             self._settings,
             will=Outgoing(f"{self._prefix}/availability", b"offline", retain=True),
-            topics=[f"{self._prefix}/{topic}" for topic in own]
-            + ([self._birth] if self._settings.discovery_prefix != "off" else []),
+            topics=topics,
             receive=self._receive,
             attend=self._attend,
         )
+        self._hermes: Hermes | None = None
+        if self._settings.hermes:
+            self._hermes = Hermes(app, self._link, self.begin, lambda: self._choices.speed)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -82,6 +88,8 @@ class MqttDoor:
             for job in self._jobs:
                 job.cancel()
             await asyncio.gather(*self._jobs, return_exceptions=True)
+            if self._hermes is not None:
+                await self._hermes.close()
 
     async def drain(self, seconds: float) -> None:
         """Refuse new work from now on, and give that under way so many seconds to end and to be published."""
@@ -101,18 +109,20 @@ class MqttDoor:
             if topic == self._birth:
                 self._published.clear()
                 self._look.set()
+            elif self._hermes is not None and topic.startswith("hermes/"):
+                self._hermes.receive(topic, payload)
             else:
                 self._command(topic.removeprefix(f"{self._prefix}/").split("/"), payload)
         except Refused as refused:
-            self._fail(refused.error, refused.whose)
+            self._failing(refused.whose)(refused.error)
         except VoiceError as error:
-            self._fail(error, Whose())
+            self._failing(Whose())(error)
 
     def _command(self, topic: list[str], payload: bytes) -> None:
         match topic:
             case ["say"]:
                 say = read_say(payload)
-                self._begin(lambda: self._say(say), say.whose, len(payload))
+                self.begin(lambda: self._say(say), self._failing(say.whose), len(payload))
             case ["transcribe", *rest] if len(rest) <= 2:
                 self._begin_hearing(payload, *rest)
             case ["set", *key]:
@@ -121,7 +131,7 @@ class MqttDoor:
                 for engine in self._app.pool.states():
                     self._app.pool.unload(engine)
             case ["reload"]:
-                self._begin(self._app.voices.look, Whose(), 0)
+                self.begin(self._app.voices.look, self._failing(Whose()), 0)
             case _:
                 raise BadRequest(f"There is no topic '{'/'.join(topic)[:100]}' below {self._prefix}.")
         self._look.set()
@@ -131,7 +141,7 @@ class MqttDoor:
         if len(recording) > self._settings.recording:
             most = self._settings.recording
             raise Refused(TooLarge(f"A recording may have {most} bytes (mqtt.recording)."), whose)
-        self._begin(lambda: self._transcribe(recording, whose, language or None), whose, len(recording))
+        self.begin(lambda: self._transcribe(recording, whose, language or None), self._failing(whose), len(recording))
 
     def _choose(self, key: list[str], payload: bytes) -> None:
         said = payload.decode(errors="replace")
@@ -152,30 +162,32 @@ class MqttDoor:
             case _:
                 raise BadRequest(f"Nothing is called '{'/'.join(key)[:100]}' that could be set.")
         chosen = self._choices
-        self._begin(lambda: asyncio.to_thread(save, self._app.settings.data_dir, chosen), Whose(), 0)
+        folder = self._app.settings.data_dir
+        self.begin(lambda: asyncio.to_thread(save, folder, chosen), self._failing(Whose()), 0)
 
     # The work
 
-    def _begin(self, work: Callable[[], Awaitable[None]], whose: Whose, size: int) -> None:
-        """Begin a request of so many bytes, unless as much is under way as may be."""
-        if self._draining:
-            raise Refused(EngineUnavailable("The server is stopping; try again in a moment."), whose)
+    def begin(self, work: Callable[[], Awaitable[None]], fail: Fail, size: int) -> None:
+        """Begin a request that holds so many bytes, unless as much is under way as may be."""
         most = self._app.settings.limits.queue
-        if len(self._jobs) >= most or (self._jobs and self._held + size > 2 * self._settings.recording):
-            raise Refused(Busy(f"{len(self._jobs)} requests by MQTT are under way; try again later."), whose)
-        job = asyncio.create_task(self._finish(work, whose, size), name="mqtt request")
-        self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
+        if self._draining:
+            fail(EngineUnavailable("The server is stopping; try again in a moment."))
+        elif len(self._jobs) >= most or (self._jobs and self._held + size > 2 * self._settings.recording):
+            fail(Busy(f"{len(self._jobs)} requests by MQTT are under way; try again later."))
+        else:
+            job = asyncio.create_task(self._finish(work, fail, size), name="mqtt request")
+            self._jobs.add(job)
+            job.add_done_callback(self._jobs.discard)
 
-    async def _finish(self, work: Callable[[], Awaitable[None]], whose: Whose, size: int) -> None:
+    async def _finish(self, work: Callable[[], Awaitable[None]], fail: Fail, size: int) -> None:
         self._held += size
         try:
             await work()
         except VoiceError as error:
-            self._fail(error, whose)
+            fail(error)
         except Exception:  # the outermost frame of a request: whoever asked is told, the log has the rest
             _LOGGER.exception("A request by MQTT failed")
-            self._fail(Internal("The server made a mistake; its log says more."), whose)
+            fail(Internal("The server made a mistake; its log says more."))
         finally:
             self._held -= size
             self._look.set()
@@ -208,9 +220,12 @@ class MqttDoor:
 
     # What goes out
 
-    def _fail(self, error: VoiceError, whose: Whose) -> None:
-        said = {"code": error.code, "text": error.text, **asdict(whose)}
-        self._link.outbox.put_nowait(Outgoing(f"{self._prefix}/error", _json(said)))
+    def _failing(self, whose: Whose) -> Fail:
+        def fail(error: VoiceError) -> None:
+            said = {"code": error.code, "text": error.text, **asdict(whose)}
+            self._link.outbox.put_nowait(Outgoing(f"{self._prefix}/error", _json(said)))
+
+        return fail
 
     async def _answer(self, topic: str, said: Mapping[str, object]) -> None:
         message = Outgoing(f"{self._prefix}/{topic}", _json(said))
