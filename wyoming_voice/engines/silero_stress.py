@@ -19,7 +19,7 @@ _LANGUAGES: Final = {"ru": "ru", "uk": "ukr", "be": "bel"}
 """BCP 47 and the names of its models."""
 _WORD: Final = re.compile(r"[\w+]+")
 _ACUTE: Final = re.compile("([^\\W\\d_])\u0301")
-_LONG_WORD: Final = re.compile(r"\w{41,}")  # it thinks for seconds about a word of 600 letters
+_LONG_WORD: Final = re.compile(r"[\w+]{41,}")  # it thinks for seconds about a word of 600 letters
 _PIECE: Final = re.compile(r"\s*(?:\S.{0,999}(?!\S)|\S.{0,999})\s*", re.DOTALL)  # and its work grows with the square
 _VOWELS: Final = frozenset("аоуыэиеяёюіїєАОУЫЭИЕЯЁЮІЇЄ")
 _PUNCTUATION: Final = frozenset("«»…–—„“”’ʼ№")
@@ -37,16 +37,16 @@ class SileroStress:
         try:
             import torch  # noqa: PLC0415 - a worker's library
 
-            threads = torch.get_num_threads()
+            self._threads = torch.get_num_threads()
             from silero_stress import load_accentor  # noqa: PLC0415
         except ImportError as error:
             raise EngineUnavailable(
                 f"silero-stress is not installed ({error}). Run: ./run.sh engines install silero-stress"
             ) from error
-        torch.set_num_threads(threads)  # its import chooses one, for everything in the process
+        self._set_num_threads: Callable[[int], None] = torch.set_num_threads
         self._load: Callable[[str], Any] = load_accentor
-        self._accentors = {"ru": load_accentor("ru")}
-        self._accentors["ru"]("Замок.")  # the first sentence takes a tenth of a second longer
+        self._accentors = dict[str, Any]()
+        self._accentor("ru")("Замок.")  # the first sentence takes a tenth of a second longer
 
     def rewrite(self, text: str, language: str | None) -> str:
         """Put ``+`` before stressed vowels; words that carry a mark keep it, a combining acute becomes ``+``, too.
@@ -56,10 +56,16 @@ class SileroStress:
         code = (language or "ru").split("-")[0].lower()
         if code not in _LANGUAGES:
             return text
+        accentor = self._accentor(code)
+        prepared = _ACUTE.sub(r"+\1", unicodedata.normalize("NFC", text))
+        return "".join(self._marked(piece, accentor) for piece in _pieces(prepared))
+
+    def _accentor(self, code: str) -> Any:
+        """Load the model of a language when it is first asked for."""
         if code not in self._accentors:
             self._accentors[code] = self._load(_LANGUAGES[code])
-        prepared = _ACUTE.sub(r"+\1", unicodedata.normalize("NFC", text))
-        return "".join(self._marked(piece, self._accentors[code]) for piece in _pieces(prepared))
+            self._set_num_threads(self._threads)  # its import and its model each choose one thread
+        return self._accentors[code]
 
     def _marked(self, text: str, accentor: Any) -> str:
         shown = _LONG_WORD.sub(lambda word: "_" * len(word[0]), "".join(map(_shown, text)))
