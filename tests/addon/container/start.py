@@ -83,7 +83,9 @@ def raise_loopback() -> None:
             if address:
                 request = struct.pack("16sH2s4s8s", name.encode(), socket.AF_INET, b"", socket.inet_aton(address), b"")
                 fcntl.ioctl(control, 0x8916, request)  # SIOCSIFADDR
-            fcntl.ioctl(control, 0x8914, struct.pack("16sh14s", name.encode(), 1 | 64, b""))  # SIOCSIFFLAGS: up, running
+            fcntl.ioctl(
+                control, 0x8914, struct.pack("16sh14s", name.encode(), 1 | 64, b"")
+            )  # SIOCSIFFLAGS: up, running
 
 
 class Supervisor(BaseHTTPRequestHandler):
@@ -140,15 +142,24 @@ def main() -> None:
     threading.Thread(target=api.serve_forever, daemon=True).start()
     os.chroot(root)
     os.chdir("/")
-    environ = {"PATH": os.environ["PATH"], "HOME": "/data", "SUPERVISOR_TOKEN": TOKEN, "PYTHONPATH": str(HERE.parents[2])}
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": "/data",
+        "SUPERVISOR_TOKEN": TOKEN,
+        "PYTHONPATH": str(HERE.parents[2]),
+    }
     report: dict[str, Any] = {}
     with Path("/run/log").open("wb") as log:
         server = subprocess.Popen(script("wyoming-voice", "run"), env=environ, stdout=log, stderr=log)
         if case.get("fails"):
             report["status"] = server.wait(timeout=60)
         else:
-            told = subprocess.run(script("discovery", "run"), env=environ, stdout=log, stderr=log, timeout=60, check=False)
-            engines = subprocess.run(script("engines", "run"), env=environ, stdout=log, stderr=log, timeout=60, check=False)
+            told = subprocess.run(
+                script("discovery", "run"), env=environ, stdout=log, stderr=log, timeout=60, check=False
+            )
+            engines = subprocess.run(
+                script("engines", "run"), env=environ, stdout=log, stderr=log, timeout=60, check=False
+            )
             report["services"] = [told.returncode, engines.returncode]
             report["page"] = {
                 "ingress": [get("172.30.32.2", path) for path in ("/", "/v1/models")],
@@ -158,7 +169,9 @@ def main() -> None:
             report["status"] = server.wait(timeout=30)
         status = server.returncode
         ended = ("256", str(-status)) if status < 0 else (str(status), "0")
-        subprocess.run(script("wyoming-voice", "finish", *ended), env=environ, stdout=log, stderr=log, timeout=60, check=False)
+        subprocess.run(
+            script("wyoming-voice", "finish", *ended), env=environ, stdout=log, stderr=log, timeout=60, check=False
+        )
     report["told"] = Supervisor.told
     report["halted"] = Path("/run/halted").exists()
     report["exitcode"] = int(Path("/run/s6-linux-init-container-results/exitcode").read_text())

@@ -1,0 +1,139 @@
+"""The add-on's options become settings."""
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from wyoming_voice.addon import CONTAINER, ELSEWHERE, HTTP_PORT, PORT, brokered, main, settings
+from wyoming_voice.config import Settings, load
+
+from .conftest import ROOT
+
+Written = Callable[..., Settings]
+EXAMPLES: dict[str, Any] = {
+    "languages": ["EN", "ru"],
+    "voice": "rhvoice-anna",
+    "voices": [{"language": "RU", "voice": "rhvoice-elena "}, {"language": "en", "voice": "rhvoice-slt"}],
+    "models": [{"engine": "faster-whisper", "model": "small"}],
+    "keep_loaded": ["moonshine"],
+    "disable": ["espeak"],
+    "normalize": False,
+    "http_token": "correct horse",
+    "log_level": "debug",
+}
+"""Each option that is a setting, with a value that is not the default."""
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
+    """Write settings as the container does and load them."""
+
+    def write(options: Mapping[str, object], own: str = "", service: object = None) -> Settings:
+        status = run(tmp_path, monkeypatch, options, own, service)
+        assert status == 0
+        return load(tmp_path / "written.yml", {})
+
+    return write
+
+
+def run(
+    folder: Path, patch: pytest.MonkeyPatch, options: Mapping[str, object], own: str = "", service: object = None
+) -> int:
+    (folder / "options.json").write_text(json.dumps(options), "utf-8")
+    if own:
+        (folder / "config.yml").write_text(own, "utf-8")
+    patch.setattr("sys.stdin", io.StringIO("" if service is None else json.dumps(service)))
+    names = {"options": "options.json", "own": "config.yml", "write": "written.yml"}
+    return main([word for name, file in names.items() for word in (f"--{name}", str(folder / file))])
+
+
+def test_every_option_of_the_schema_is_a_setting_or_is_read_by_a_service() -> None:
+    schema = yaml.safe_load((ROOT / "addon" / "config.yaml").read_text("utf-8"))["schema"]
+    assert set(schema) == set(EXAMPLES) | ELSEWHERE
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_each_option_changes_the_settings(name: str) -> None:
+    assert settings({name: EXAMPLES[name]}, {}, {}) != settings({}, {}, {})
+
+
+def test_options_become_settings(written: Written) -> None:
+    found = written(EXAMPLES)
+    assert found.languages == ("en", "ru")
+    assert found.voice == "rhvoice-anna"
+    assert found.voices == {"ru": "rhvoice-elena", "en": "rhvoice-slt"}
+    assert found.engine("faster-whisper").options == {"model": "small"}
+    assert found.engine("moonshine").preload
+    assert found.engine("moonshine").ttl is None
+    assert not found.engine("espeak").enabled
+    assert not found.text.normalize
+    assert found.auth.tokens == ("correct horse",)
+    assert found.log_level == "debug"
+
+
+@pytest.mark.parametrize("options", [{}, {"voice": None, "voices": [], "languages": [], "http_token": ""}])
+def test_what_is_left_empty_stays_as_it_is(written: Written, options: Mapping[str, object]) -> None:
+    found = written(options)
+    container = {key[0] for key in CONTAINER}
+    assert found.model_dump(exclude={*container, "outputs"}) == Settings().model_dump(exclude={*container, "outputs"})
+
+
+def test_the_container_has_its_own_ports_and_folders(written: Written) -> None:
+    found = written({}, "http: off\ndata_dir: elsewhere\nserver: {uri: tcp://127.0.0.1:1, drain_timeout: 3}\n")
+    assert found.http == f"0.0.0.0:{HTTP_PORT}"
+    assert found.server.uri == f"tcp://0.0.0.0:{PORT}"
+    assert found.server.drain_timeout == 3  # what the container does not decide stays the user's
+    assert found.data_dir == Path("/data")
+    assert found.bridge.ingress
+    assert not found.discovery.zeroconf
+    add_on = yaml.safe_load((ROOT / "addon" / "config.yaml").read_text("utf-8"))
+    assert add_on["ingress_port"] == HTTP_PORT
+    assert set(add_on["ports"]) == {f"{PORT}/tcp", f"{HTTP_PORT}/tcp"}
+
+
+def test_the_users_own_file_is_for_what_the_options_do_not_have(written: Written) -> None:
+    found = written({"languages": ["ru"]}, "languages: [de, en]\nengines: {piper: {workers: 2}}\n")
+    assert found.languages == ("ru",)
+    assert found.engine("piper").workers == 2
+
+
+def test_the_supervisors_broker_is_used_unless_the_user_has_one(written: Written) -> None:
+    service = {"host": "core-mosquitto", "port": 1883, "ssl": False, "username": "addons", "password": "s3cret"}
+    found = written({}, "", service).mqtt
+    assert (found.broker, found.username, found.password) == ("mqtt://core-mosquitto:1883", "addons", "s3cret")
+    assert written({}, "mqtt: {broker: 'mqtt://other:1884'}", service).mqtt.broker == "mqtt://other:1884"
+    assert dict(brokered({**service, "ssl": True, "port": 8883}))["mqtt", "broker"] == "mqtts://core-mosquitto:8883"
+    assert not list(brokered({}))
+
+
+def test_only_root_can_read_what_was_written(written: Written, tmp_path: Path) -> None:
+    (tmp_path / "written.yml").touch(0o644)
+    written({"http_token": "correct horse"})
+    assert (tmp_path / "written.yml").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("options", "own", "said"),
+    [
+        ({}, "languages: [ru]\nlimits: {txet: 5}\n", "config.yml:2: limits.txet"),
+        ({}, "languages: [ru", "this is not YAML"),
+        ({"http_token": "short"}, "", "auth.tokens"),
+        ({"disable": ["espaek"]}, "", "did you mean 'espeak'?"),
+        ({"voices": [{"language": "русский", "voice": "x"}]}, "", "voices"),
+    ],
+)
+def test_a_mistake_is_named_and_the_server_is_not_started(
+    options: Mapping[str, object],
+    own: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(tmp_path, monkeypatch, options, own) == 2
+    assert said in capsys.readouterr().err
