@@ -44,6 +44,10 @@ class Orpheus:
 
     def __init__(self, options: Options) -> None:
         """Load the codec, and the model unless a server has it; raises EngineUnavailable."""
+        if lacking := missing(options):
+            raise EngineUnavailable(lacking)
+        self._styles = _styles(options)
+        sampling = _sampling(options)
         try:
             from . import snac_codec  # noqa: PLC0415
             from .orpheus_reference import ReferenceCodes  # noqa: PLC0415 (a worker's libraries)
@@ -51,13 +55,11 @@ class Orpheus:
             raise EngineUnavailable(
                 f"Orpheus is not installed ({error}). Run: ./run.sh engines install orpheus"
             ) from error
-        if lacking := missing(options):
-            raise EngineUnavailable(lacking)
         placement = place(options)
         folder = codec_folder(options)
         try:
             self._codec = snac_codec.SnacCodec(folder, str(placement.device))
-            self._source = _source(options)
+            self._source = _source(options, sampling)
         except (OSError, RuntimeError, ValueError, KeyError) as error:  # what torch, snac and transformers raise
             raise EngineUnavailable(
                 f"Orpheus does not load: {str(error)[:500]}. Download its weights again."
@@ -70,7 +72,6 @@ class Orpheus:
         self._needs_reference = needs_reference(options)
         self._voices = voice_names(options)
         self._style = str(options.get("style") or "")
-        self._styles = _styles(options)
 
     def synthesize(self, segment: Segment) -> Iterator[AudioChunk]:
         """Yield audio as soon as the first frames have their context; closing cancels after the token under way.
@@ -123,8 +124,7 @@ class Orpheus:
             _LOGGER.warning("%d tokens were out of order and are left out", framer.skipped)
 
 
-def _source(options: Options) -> TokenSource:
-    sampling = _sampling(options)
+def _source(options: Options, sampling: Sampling) -> TokenSource:
     if url := options.get("completions_url"):
         from .orpheus_server import KEY, CompletionTokens  # noqa: PLC0415 (an alternative)
 

@@ -90,7 +90,8 @@ class LlamaTokens:
     def _cache(self) -> Any:
         if self._static is None:
             return DynamicCache()
-        self._static.reset()
+        with torch.inference_mode():  # as its tensors were made
+            self._static.reset()
         return self._static
 
     def _encode(self, text: str) -> list[int]:

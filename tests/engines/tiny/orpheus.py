@@ -16,8 +16,8 @@ from snac import SNAC
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-FRAMES: Final = 80
-"""6.8 seconds."""
+FRAMES: Final = 27
+"""2.3 seconds."""
 VOCABULARY: Final = 156_940
 SPEECH_BEGINS, SPEECH_ENDS, AUDIO = 128_257, 128_258, 128_266
 WIDTH: Final = 16
