@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Final
 
 from . import client
 from .engines.protocol import Segment
 from .engines.table import EngineSpec, Task, environment
-from .errors import UnknownVoice, VoiceError
+from .environment import Seen, is_made_of, look, requirements
+from .errors import EngineUnavailable, UnknownVoice, VoiceError
 from .launch import ProcessLauncher
 from .listening import HEARD
 from .machine import Finding, milliseconds
@@ -25,15 +27,47 @@ async def trial(place: Place, catalogue: Catalogue, launcher: ProcessLauncher) -
     try:
         if place.spec is None:
             return await _elsewhere(place)
+        where = await _packages(place, place.spec, catalogue.settings.data_dir)
         if place.missing is not None:
             wanted = place.name in catalogue.settings.engines
-            return Finding("✗" if wanted else "!", f"{place.name}: {place.missing}")
+            packages = f" (its packages load: {where})" if where else ""
+            return Finding("✗" if wanted else "!", f"{place.name}: {place.missing}{packages}")
         async with asyncio.timeout(place.settings.start_timeout + place.settings.step_timeout):
-            return await _here(place, place.spec, catalogue, launcher)
+            return await _here(place, place.spec, catalogue, launcher, f", {where}" if where else "")
     except TimeoutError:
         return Finding("✗", f"{place.name}: does not come to an end; see engines.{place.name}.step_timeout")
     except VoiceError as error:
         return Finding("✗", f"{place.name}: {error.text}")
+
+
+async def _packages(place: Place, spec: EngineSpec, data_dir: Path) -> str:
+    """Look at an engine's own environment, if it has one: where it is, and what its torch sees if that matters.
+
+    Raises EngineUnavailable where it does not load, or has no GPU that the engine is set up for.
+    """
+    own = environment(data_dir, spec.name)
+    python = own / "bin" / "python"
+    if not python.exists():
+        return ""
+    on_gpu = place.settings.device.startswith("cuda")
+    seen = Seen(None, ())
+    if place.missing is not None and place.missing != spec.ready(place.options):
+        return ""  # it has not all the packages, which is what is missing
+    if place.missing is not None or on_gpu:  # else loading the engine, which comes next, tells as much
+        try:
+            seen = await look(spec, python, place.settings.start_timeout)
+        except EngineUnavailable as error:
+            raise EngineUnavailable(
+                f"{error.text} The environment is {own}; to make it anew: {spec.install}"
+            ) from error
+    if on_gpu and seen.torch and not seen.gpus:
+        raise EngineUnavailable(
+            f"its torch {seen.torch} sees no GPU, but engines.{place.name}.device is {place.settings.device}. "
+            f"To get the torch for this machine's GPU: {spec.install}; or set device: cpu"
+        )
+    file = requirements(spec.name)
+    old = file is not None and (own / file.name).exists() and not is_made_of(own, file)
+    return ", ".join(filter(None, (f"environment {own}", str(seen), "made by an older release" if old else "")))
 
 
 async def _elsewhere(place: Place) -> Finding:
@@ -52,9 +86,7 @@ async def _elsewhere(place: Place) -> Finding:
     return Finding("✓", f"{place.name}: {took}: {', '.join(offers)}")
 
 
-async def _here(place: Place, spec: EngineSpec, catalogue: Catalogue, launcher: ProcessLauncher) -> Finding:
-    own = environment(catalogue.settings.data_dir, spec.name)
-    where = f", environment {own}" if (own / "bin" / "python").exists() else ""
+async def _here(place: Place, spec: EngineSpec, catalogue: Catalogue, launcher: ProcessLauncher, where: str) -> Finding:
     voices = [voice for voice, _ in catalogue.offered if voice.engine == place.name]
     voices = voices or [voice for voice in catalogue.voices if voice.engine == place.name]
     if spec.task == "tts" and not voices:
@@ -65,6 +97,9 @@ async def _here(place: Place, spec: EngineSpec, catalogue: Catalogue, launcher: 
         loaded = monotonic()
         if spec.task == "tts":
             did = await _speak(voices[0], uri, place.settings.step_timeout)
+        elif spec.task == "text":
+            rewritten = await client.rewrite(uri, _WORDS["ru"], "ru", place.settings.step_timeout)
+            did = f"writes '{rewritten}'"
         else:
             did = await _hear(spec, uri, place.settings.step_timeout)
         ended = monotonic()
