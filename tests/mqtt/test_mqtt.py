@@ -82,34 +82,35 @@ async def test_a_recording_comes_back_as_text(tmp_path: Path, broker: Broker) ->
         assert (await ear.told(f"{PREFIX}/transcript", 2))["id"] == "none"
 
 
-@pytest.mark.parametrize(
-    ("topic", "payload", "code", "whose"),
-    [
-        ("say", b'{"text": ', "bad-request", None),
-        ("say", b"\xff\xfe", "bad-request", None),
-        ("say", b'{"id": "one"}', "bad-request", "one"),
-        ("say", b'{"text": "x", "id": "a/b"}', "bad-request", None),
-        ("say", b'{"text": "x", "id": "one", "speed": 99}', "bad-request", "one"),
-        ("say", b'{"text": "x", "id": "one", "voice": "nobody"}', "unknown-voice", "one"),
-        ("say", b'{"text": "x", "id": "one", "engine": "none"}', "unknown-engine", "one"),
-        ("say", b'{"text": "mistake", "id": "one"}', "internal", "one"),
-        ("transcribe/one", b"this is no sound", "unsupported-audio", "one"),
-        ("transcribe/one/xx", recording(), "engine-unavailable", "one"),
-        ("set/speed", b"fast", "bad-request", None),
-        ("set/voice", b"nobody", "unknown-voice", None),
-        ("set/engine/none", b"fake-en", "unknown-engine", None),
-        ("set/else", b"", "bad-request", None),
-    ],
-)
-async def test_what_cannot_be_done_is_told_on_the_topic_of_errors(
-    tmp_path: Path, broker: Broker, topic: str, payload: bytes, code: str, whose: str | None
-) -> None:
+MISTAKES = [
+    ("say", b'{"text": ', "bad-request", None),
+    ("say", b"\xff\xfe", "bad-request", None),
+    ("say", b'{"id": "one"}', "bad-request", "one"),
+    ("say", b'{"text": "x", "id": "a/b"}', "bad-request", None),
+    ("say", b'{"text": "x", "id": "one", "speed": 99}', "bad-request", "one"),
+    ("say", b'{"text": "x", "id": "one", "voice": "nobody"}', "unknown-voice", "one"),
+    ("say", b'{"text": "x", "id": "one", "engine": "none"}', "unknown-engine", "one"),
+    ("say", b'{"text": "mistake", "id": "one"}', "internal", "one"),
+    ("transcribe/one", b"this is no sound", "unsupported-audio", "one"),
+    ("transcribe/one/xx", recording(), "engine-unavailable", "one"),
+    ("set/speed", b"fast", "bad-request", None),
+    ("set/voice", b"nobody", "unknown-voice", None),
+    ("set/engine/none", b"fake-en", "unknown-engine", None),
+    ("set/engine/fake", b"nobody", "unknown-voice", None),
+    ("set/else", b"", "bad-request", None),
+    ("transcribe/one/two/three", b"", "bad-request", None),
+]
+"""Topic, payload, code of the error, and whose it is said to be."""
+
+
+async def test_what_cannot_be_done_is_told_on_the_topic_of_errors(tmp_path: Path, broker: Broker) -> None:
     async with run_server(tmp_path / "server", config(tmp_path / "server", broker)), broker.ear() as ear:
         await ready(ear)
-        await ear.say(f"{PREFIX}/{topic}", payload)
-        error = await ear.told(f"{PREFIX}/error")
-        assert (error["code"], error["id"]) == (code, whose)
-        assert error["text"]
+        for count, (topic, payload, code, whose) in enumerate(MISTAKES, 1):
+            await ear.say(f"{PREFIX}/{topic}", payload)
+            error = await ear.told(f"{PREFIX}/error", count)
+            assert (error["code"], error["id"]) == (code, whose), payload
+            assert error["text"]
         await ear.say(f"{PREFIX}/say", "Still here.")
         await ear.told(f"{PREFIX}/sayFinished")
 
@@ -200,12 +201,12 @@ async def test_chosen_voice_is_everybodys_and_outlives_a_restart(tmp_path: Path,
         async with run_server(tmp_path / "server", settings) as server:
             await ready(ear)
             assert json.loads(ear.on(STATE)[-1])["voice"] == "fake-en"
-            await ear.say(f"{PREFIX}/set/voice", "fake-de")
-            await ear.say(f"{PREFIX}/set/speed", "1.5")
             await ear.say(f"{PREFIX}/set/engine/fake", "fake-ru")
-            await ear.until(lambda: json.loads(ear.on(STATE)[-1])["voices"] == {"fake": "fake-ru"})
+            await ear.say(f"{PREFIX}/set/speed", "1.5")
+            await ear.say(f"{PREFIX}/set/voice", "fake-de")
+            await ear.until(lambda: json.loads(ear.on(STATE)[-1])["voice"] == "fake-de")
             state = json.loads(ear.on(STATE)[-1])
-            assert (state["voice"], state["speed"]) == ("fake-de", 1.5)
+            assert (state["voices"], state["speed"]) == ({"fake": "fake-ru"}, 1.5)
             await ask(server, say("123"))
             await log_line(server.log, "as 123: de")
             await until((tmp_path / "server" / "data" / "mqtt.json").exists)

@@ -7,17 +7,15 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from typing import Final
 
 from wyoming_voice.errors import BadRequest, Busy, EngineUnavailable, Internal, TooLarge, UnknownEngine, VoiceError
-from wyoming_voice.link import SPEED
 from wyoming_voice.speech import Utterance, once
-from wyoming_voice.voices import VoiceChoice
 
-from .mqtt_choice import Choices, load, save
-from .mqtt_entity import AS_CONFIGURED, Component, components, discovery, slug, speakers
+from .mqtt_choice import Choices, choose, load, save
+from .mqtt_entity import Component, components, discovery, slug
 from .mqtt_hermes import Fail, Hermes
 from .mqtt_link import BrokerLink, Publish
 from .mqtt_outbox import Outgoing
@@ -27,6 +25,7 @@ from .mqtt_state import Application, engine_voice, snapshot
 _LOGGER = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 2.0  # how often it is looked whether something has changed
+_PAUSE_SECONDS: Final = 0.2  # between two looks, however much happens
 _ANONYMOUS: Final = "none"  # the id of a recording that came without
 
 
@@ -98,7 +97,8 @@ class MqttDoor:
             async with asyncio.timeout(seconds):
                 while self._jobs:
                     await asyncio.wait(self._jobs)
-                await self._link.outbox.empty()
+                if self._link.connected:
+                    await self._link.outbox.empty()
         except TimeoutError:
             _LOGGER.info("MQTT requests were still under way")
 
@@ -144,25 +144,10 @@ class MqttDoor:
         self.begin(lambda: self._transcribe(recording, whose, language or None), self._failing(whose), len(recording))
 
     def _choose(self, key: list[str], payload: bytes) -> None:
-        said = payload.decode(errors="replace")
-        catalogue = self._app.voices.catalogue
-        match key:
-            case ["voice"]:
-                voice = None if said == AS_CONFIGURED else catalogue.voice(VoiceChoice(said))[0].name
-                self._choices = replace(self._choices, voice=voice)
-                self._app.voices.prefer(voice)
-            case ["speed"]:
-                self._choices = replace(self._choices, speed=_speed(said))
-            case ["engine", key_of_engine]:
-                engine = next((name for name in speakers(catalogue) if slug(name) == key_of_engine), None)
-                if engine is None:
-                    raise UnknownEngine(f"No engine '{key_of_engine[:100]}' speaks.")
-                voice = catalogue.voice(VoiceChoice(said))[0].name
-                self._choices = replace(self._choices, voices={**self._choices.voices, engine: voice})
-            case _:
-                raise BadRequest(f"Nothing is called '{'/'.join(key)[:100]}' that could be set.")
-        chosen = self._choices
-        folder = self._app.settings.data_dir
+        before, folder = self._choices, self._app.settings.data_dir
+        self._choices = chosen = choose(before, self._app.voices.catalogue, key, payload.decode(errors="replace"))
+        if chosen.voice != before.voice:
+            self._app.voices.prefer(chosen.voice)
         self.begin(lambda: asyncio.to_thread(save, folder, chosen), self._failing(Whose()), 0)
 
     # The work
@@ -240,11 +225,10 @@ class MqttDoor:
                 if self._published.get(message.topic) != message.payload:
                     self._published[message.topic] = message.payload
                     await publish(message)
-            try:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await self._look.wait()
-            except TimeoutError:
-                pass
 
     async def _pictures(self) -> list[Outgoing]:
         found = []
@@ -258,16 +242,6 @@ class MqttDoor:
         found.append(Outgoing(f"{self._prefix}/state", _json(state), retain=True))
         found.append(Outgoing(f"{self._prefix}/availability", b"online", retain=True))
         return found
-
-
-def _speed(said: str) -> float:
-    try:
-        speed = float(said)
-    except ValueError:
-        speed = 0.0
-    if not SPEED[0] <= speed <= SPEED[1]:
-        raise BadRequest(f"A speed is a number between {SPEED[0]:g} and {SPEED[1]:g}.")
-    return speed
 
 
 def _json(said: Mapping[str, object]) -> bytes:

@@ -3,14 +3,17 @@
 import json
 import logging
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from wyoming_voice import fields
-from wyoming_voice.errors import BadRequest
+from wyoming_voice.errors import BadRequest, UnknownEngine, UnknownVoice
 from wyoming_voice.link import SPEED
+from wyoming_voice.voices import Catalogue, VoiceChoice
+
+from .mqtt_entity import AS_CONFIGURED, slug, speakers
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -60,3 +63,36 @@ def save(folder: Path, choices: Choices) -> None:
         Path(file.name).replace(folder / _FILE)
     except OSError as error:
         _LOGGER.warning("What is chosen by MQTT is not kept: %s: %s", folder / _FILE, error.strerror)
+
+
+def choose(before: Choices, catalogue: Catalogue, key: Sequence[str], said: str) -> Choices:
+    """Choose one thing: ``voice``, ``speed``, or ``engine`` and the engine's slug.
+
+    Raises BadRequest, UnknownVoice and UnknownEngine.
+    """
+    match key:
+        case ["voice"] if said == AS_CONFIGURED:
+            return replace(before, voice=None)
+        case ["voice"]:
+            return replace(before, voice=catalogue.voice(VoiceChoice(said))[0].name)
+        case ["speed"]:
+            return replace(before, speed=_speed(said))
+        case ["engine", engine_slug]:
+            engine = next((name for name in speakers(catalogue) if slug(name) == engine_slug), None)
+            if engine is None:
+                raise UnknownEngine(f"No engine '{engine_slug[:100]}' speaks.")
+            voice = catalogue.voice(VoiceChoice(said))[0]
+            if voice.engine != engine:
+                raise UnknownVoice(f"The voice '{voice.name}' is not one of {engine}.")
+            return replace(before, voices={**before.voices, engine: voice.name})
+    raise BadRequest(f"Nothing is called '{'/'.join(key)[:100]}' that could be set.")
+
+
+def _speed(said: str) -> float:
+    try:
+        speed = float(said)
+    except ValueError:
+        speed = 0.0
+    if not SPEED[0] <= speed <= SPEED[1]:
+        raise BadRequest(f"A speed is a number between {SPEED[0]:g} and {SPEED[1]:g}.")
+    return speed

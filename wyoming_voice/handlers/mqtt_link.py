@@ -78,6 +78,11 @@ class BrokerLink:
         self._said: str | None = None
         self._struggled: Outgoing | None = None
 
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there now."""
+        return self._client is not None
+
     async def run(self) -> None:
         """Be connected, and connect again, until cancelled."""
         attempt = 0
@@ -90,6 +95,7 @@ class BrokerLink:
                 self._complain(_first(errors))
             except* Exception:  # the outermost loop: whatever it was, speech goes on by the other doors
                 _LOGGER.exception("The MQTT front door stumbled and starts again")
+            _heed()
             attempt = 0 if clock() - began > _STEADY_SECONDS else attempt + 1
             await asyncio.sleep(self._backoff.seconds(attempt - 1 if attempt else 0))
 
@@ -99,6 +105,7 @@ class BrokerLink:
         if self._client is not None:
             with suppress(MqttError):  # then the link is broken, and all topics are subscribed to again
                 await self._client.subscribe(topic)
+        _heed()
 
     async def unsubscribe(self, topic: str) -> None:
         """Hear it no more."""
@@ -106,6 +113,7 @@ class BrokerLink:
         if self._client is not None and topic not in self.topics:
             with suppress(MqttError):
                 await self._client.unsubscribe(topic)
+        _heed()
 
     async def _serve(self) -> None:
         async with self._connected() as client:
@@ -114,8 +122,10 @@ class BrokerLink:
                 await client.publish(
                     message.topic, message.payload, qos=1, retain=message.retain, timeout=_PUBLISH_SECONDS
                 )
+                _heed()
 
             codes = await client.subscribe([(topic, 1) for topic in self.topics])
+            _heed()
             refused = [topic for topic, code in zip(self.topics, codes, strict=True) if code == _REFUSED]
             if refused:
                 _LOGGER.warning("The MQTT broker does not let this user read %s", ", ".join(refused))
@@ -202,6 +212,13 @@ class BrokerLink:
         level = logging.DEBUG if why == self._said else logging.WARNING
         self._said = why
         _LOGGER.log(level, "The MQTT broker %s %s; it is tried again, and again", self._broker, why)
+
+
+def _heed() -> None:
+    """Be cancelled, where ``wait_for`` of Python 3.11, which aiomqtt waits with, has swallowed it (cpython #86296)."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _attended(attend: Callable[[Publish], Awaitable[None]], publish: Publish) -> None:
