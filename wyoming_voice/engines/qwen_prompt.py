@@ -10,9 +10,6 @@ from typing import Any, NoReturn
 from .qwen_talker import Prompt, Sampling
 from .qwen_voice import ClonedVoice
 
-AUTO = "Auto"
-"""The language, for the model to find out."""
-
 
 class _LaidOut(Exception):
     """No error: the way out of the package with what it has made."""

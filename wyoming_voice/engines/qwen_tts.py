@@ -33,6 +33,7 @@ _RATE: Final = 24_000
 _FRAME: Final = 1920  # samples
 _PACKET: Final = 12  # frames of the largest packet: one second
 _RISE, _FALL = 120, 240  # samples over which sound begins and ends: 5 and 10 ms
+_ATTEMPTS: Final = 2
 _LEAST: Final = 25  # frames that must fit behind a prompt
 # Control characters, half characters, and what the tokenizer would take for marks of its own.
 _DROPPED: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+|<\|[^|<>]*\|>|</?tts_\w+>|<tts_\w+>")
@@ -158,19 +159,17 @@ class QwenTts:
         if room < _LEAST:
             raise BadRequest("What describes the voice or the style is too long. Use a few sentences.")
         most = min(budget(text), room)
-        for attempt in range(2):
+        for attempt in range(_ATTEMPTS):
             watch = Watch()
             trouble = yield from self._attempt(prompt, begin(), watch, seed + attempt, most)
-            if trouble is None and watch.audible:
+            if watch.audible and trouble is None:
                 return
-            if watch.audible:
+            if watch.audible or attempt + 1 == _ATTEMPTS:
                 self.cut += 1
-                _LOGGER.warning("speech was cut, the %dth time: %s", self.cut, trouble)
+                _LOGGER.warning("speech was cut, %d times so far: %s", self.cut, trouble or "nothing was to be heard")
                 return
             self.retried += 1
-            _LOGGER.warning(
-                "speech began again with another seed, the %dth time: %s", self.retried, trouble or "silence"
-            )
+            _LOGGER.warning("speech begins again with another seed, %d times so far: %s", self.retried, trouble)
 
     def _attempt(
         self, prompt: "Prompt", stream: "CodecStream", watch: Watch, seed: int, most: int

@@ -27,7 +27,8 @@ _SILENCE: Final = 40  # frames of silence that nobody makes in a sentence: 3.2 s
 _LOOP: Final = 25  # frames that repeat the same few codes: 2 s
 _PERIOD: Final = 8  # frames of the longest loop that is looked for
 
-_BREAK: Final = re.compile(r"(?<=[.!?…。！？;；:：,，、—])\s*|\s+")
+_SENTENCE, _CLAUSE = ".!?…。！？", ";；:：,，、—"
+_BREAK: Final = re.compile(r"(?<=[。！？；：，、])|\s+")
 
 
 def weight(text: str) -> float:
@@ -66,9 +67,11 @@ def _end(text: str) -> int:
         if room < 0:
             far = max(index, 1)
             break
-    breaks = [found.start() for found in _BREAK.finditer(text, 1, far) if found.start() > 0]
-    marked = [end for end in breaks if not text[end - 1].isalnum() and not text[end - 1].isspace() and end > far // 3]
-    return (marked or breaks or [far])[-1]
+    breaks = [found.start() for found in _BREAK.finditer(text, 1, far) if found.start() > far // 3]
+    for marks in (_SENTENCE, _CLAUSE):
+        if marked := [end for end in breaks if text[end - 1] in marks]:
+            return marked[-1]
+    return (breaks or [far])[-1]
 
 
 class Watch:

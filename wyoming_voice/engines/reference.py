@@ -15,6 +15,7 @@ SHORTEST, LONGEST = 5.0, 15.0
 
 _QUIET: Final = 0.01  # of full scale, the loudest hundredth: -40 dBFS
 _FLAT: Final = 0.0005  # the share of samples that lie in flat tops; a clean recording has none
+_CROWDED: Final = 0.06  # the share above 0.7 of the peak; clean speech has at most 0.01, and converting hides flat tops
 _VOICED: Final = 1.2  # seconds that sound like a voice's vowels
 _LIVELY: Final = 12.0  # decibels between the loud and the quiet tenth of the frames: syllables and pauses
 _FRAME, _HOP = 0.04, 0.01  # seconds
@@ -42,17 +43,23 @@ def check_reference(samples: NDArray[np.float32], rate: int) -> None:
     peak = float(np.quantile(np.abs(samples), 0.99))
     if peak < _QUIET:
         raise BadRequest("The reference recording is silent, or nearly. Record it closer to the microphone.")
-    if _flat(samples) > _FLAT:
-        raise BadRequest("The reference recording is clipped (too loud for the recorder). Record it more softly.")
     _check_speech(samples, rate)
+    if _flat(samples) > _FLAT or _crowded(samples) > _CROWDED:
+        raise BadRequest("The reference recording is clipped (too loud for the recorder). Record it more softly.")
 
 
 def _flat(samples: NDArray[np.float32]) -> float:
     """Return the share of samples that lie within a flat top or bottom: three or more in a row, at the extreme."""
     extreme = np.abs(samples) > 0.97 * np.abs(samples).max()
-    still = np.abs(np.diff(samples)) < 0.002 * np.abs(samples).max()
+    still = np.abs(np.diff(samples)) < 0.0002 * np.abs(samples).max()
     pairs = still & extreme[1:] & extreme[:-1]
     return float(np.count_nonzero(pairs[1:] & pairs[:-1]) / len(samples))
+
+
+def _crowded(samples: NDArray[np.float32]) -> float:
+    """Return the share of samples near the peak: clipping leaves it high even where a conversion rounds the tops."""
+    size = np.abs(samples)
+    return float(np.mean(size > 0.7 * np.quantile(size, 0.9999)))
 
 
 def _check_speech(samples: NDArray[np.float32], rate: int) -> None:

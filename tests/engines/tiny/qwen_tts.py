@@ -22,28 +22,35 @@ from qwen_tts.core.models import Qwen3TTSConfig, Qwen3TTSForConditionalGeneratio
 KINDS = ("base", "custom_voice", "voice_design")
 CODES = 64  # a released model has 2048; its special codes follow them in the same order
 SHIFT = CODES - 2048
+# fmt: off
 LANGUAGES = {
-    "chinese": 2055,
-    "english": 2050,
-    "german": 2053,
-    "italian": 2070,
-    "portuguese": 2071,
-    "spanish": 2054,
-    "japanese": 2058,
+    "chinese": 2055, "english": 2050, "german": 2053, "italian": 2070, "portuguese": 2071, "spanish": 2054,
+    "japanese": 2058, "korean": 2064, "french": 2061, "russian": 2069, "beijing_dialect": 2074,
+    "sichuan_dialect": 2062,
 }
-LANGUAGES |= {"korean": 2064, "french": 2061, "russian": 2069, "beijing_dialect": 2074, "sichuan_dialect": 2062}
 SPEAKERS = {
-    "serena": 3066,
-    "vivian": 3065,
-    "uncle_fu": 3010,
-    "ryan": 3061,
-    "aiden": 2861,
-    "ono_anna": 2873,
-    "sohee": 2864,
+    "serena": 3066, "vivian": 3065, "uncle_fu": 3010, "ryan": 3061, "aiden": 2861, "ono_anna": 2873, "sohee": 2864,
+    "eric": 2875, "dylan": 2878,
 }
-SPEAKERS |= {"eric": 2875, "dylan": 2878}
+SPECIAL_CODES = {
+    "bos": 2149, "eos_token": 2150, "pad": 2148, "think": 2154, "nothink": 2155, "think_bos": 2156, "think_eos": 2157,
+}
+# fmt: on
 DIALECTS = {"eric": "sichuan_dialect", "dylan": "beijing_dialect"}
 SPECIAL = ["<|im_start|>", "<|im_end|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>"]
+SAMPLING = {
+    "do_sample": True,
+    "repetition_penalty": 1.05,
+    "temperature": 0.9,
+    "top_p": 1.0,
+    "top_k": 50,
+    "subtalker_dosample": True,
+    "subtalker_temperature": 0.9,
+    "subtalker_top_p": 1.0,
+    "subtalker_top_k": 50,
+    "max_new_tokens": 8192,
+}
+"""As in a released generation_config.json."""
 # Qwen2's splitting of text into words.
 WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -79,44 +86,32 @@ def make_tokenizer(folder: Path) -> Qwen2TokenizerFast:
 
 def talker_config(kind: str, words: int) -> dict[str, object]:
     speakers = shifted(SPEAKERS) if kind == "custom_voice" else {}
-    codes = {
-        "bos": 2149,
-        "eos_token": 2150,
-        "pad": 2148,
-        "think": 2154,
-        "nothink": 2155,
-        "think_bos": 2156,
-        "think_eos": 2157,
-    }
     return {
-        **{f"codec_{name}_id": number for name, number in shifted(codes).items()},
+        **{f"codec_{name}_id": number for name, number in shifted(SPECIAL_CODES).items()},
+        "codec_language_id": shifted(LANGUAGES),
+        "spk_id": speakers,
+        "spk_is_dialect": {name: DIALECTS.get(name, False) for name in speakers},
         "vocab_size": CODES + 1024,
-        "hidden_size": 32,
-        "intermediate_size": 64,
+        "num_code_groups": 16,
+        "pad_token_id": None,
+        "text_vocab_size": words,
+        "text_hidden_size": 32,
+        **layers(hidden=32, head=16),
+        "rope_scaling": {"interleaved": True, "mrope_section": [4, 2, 2], "rope_type": "default", "type": "default"},
+        "code_predictor_config": {"vocab_size": CODES, "num_code_groups": 16, **layers(hidden=16, head=8)},
+    }
+
+
+def layers(*, hidden: int, head: int) -> dict[str, object]:
+    return {
+        "hidden_size": hidden,
+        "intermediate_size": 2 * hidden,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
-        "head_dim": 16,
-        "text_hidden_size": 32,
-        "text_vocab_size": words,
-        "num_code_groups": 16,
-        "pad_token_id": None,
+        "head_dim": head,
         "rope_theta": 1_000_000,
-        "codec_language_id": shifted(LANGUAGES),
-        "rope_scaling": {"interleaved": True, "mrope_section": [4, 2, 2], "rope_type": "default", "type": "default"},
-        "spk_id": speakers,
-        "spk_is_dialect": {name: DIALECTS.get(name, False) for name in speakers},
-        "code_predictor_config": dict(
-            **{
-                "vocab_size": CODES,
-                "hidden_size": 16,
-                "intermediate_size": 32,
-                "num_hidden_layers": 2,
-                "num_attention_heads": 4,
-            },
-            **{"num_key_value_heads": 2, "head_dim": 8, "num_code_groups": 16, "rope_theta": 1_000_000},
-            max_position_embeddings=65_536,
-        ),
+        "max_position_embeddings": 32_768,
     }
 
 
@@ -130,8 +125,9 @@ def make_model(folder: Path, kind: str) -> None:
         "enc_channels": [16, 16, 16, 16, 48],
         "enc_attention_channels": 8,
         "enc_se_channels": 8,
+        "enc_res2net_scale": 4,
+        "sample_rate": 24_000,
     }
-    speaker_encoder |= {"enc_res2net_scale": 4, "sample_rate": 24_000}
     config = Qwen3TTSConfig(
         talker_config=talker_config(kind, len(tokenizer)),
         speaker_encoder_config=speaker_encoder,
@@ -151,41 +147,51 @@ def make_model(folder: Path, kind: str) -> None:
     written = json.loads((folder / "config.json").read_text())
     written["speaker_encoder_config"] = speaker_encoder  # saved with fields that its class does not take back
     (folder / "config.json").write_text(json.dumps(written, indent=1))
-    sampling = {"do_sample": True, "repetition_penalty": 1.05, "temperature": 0.9, "top_p": 1.0, "top_k": 50}
-    sampling |= {
-        "subtalker_dosample": True,
-        "subtalker_temperature": 0.9,
-        "subtalker_top_p": 1.0,
-        "subtalker_top_k": 50,
-    }
-    (folder / "generation_config.json").write_text(json.dumps(sampling | {"max_new_tokens": 8192}))
+    (folder / "generation_config.json").write_text(json.dumps(SAMPLING))
     make_codec(folder / "speech_tokenizer")
 
 
 def make_codec(folder: Path) -> None:
     torch.manual_seed(0)
-    encoder = {"sampling_rate": 24_000, "frame_rate": 12.5, "audio_channels": 1, "hidden_size": 32, "num_filters": 4}
-    encoder |= {"num_residual_layers": 1, "upsampling_ratios": [8, 6, 5, 4], "codebook_size": CODES, "codebook_dim": 16}
-    encoder |= {"vector_quantization_hidden_dimension": 16, "num_quantizers": 16, "num_semantic_quantizers": 1}
-    encoder |= {"num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16}
-    encoder |= {
-        "intermediate_size": 64,
+    encoder = {
+        "sampling_rate": 24_000,
+        "frame_rate": 12.5,
+        "audio_channels": 1,
+        "hidden_size": 32,
+        "num_filters": 4,
+        "num_residual_layers": 1,
+        "upsampling_ratios": [8, 6, 5, 4],
         "upsample_groups": 32,
+        "codebook_size": CODES,
+        "codebook_dim": 16,
+        "vector_quantization_hidden_dimension": 16,
+        "num_quantizers": 16,
+        "num_semantic_quantizers": 1,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "intermediate_size": 64,
         "sliding_window": 250,
-        "use_cache": False,
-        "use_streaming": False,
     }
     decoder = {
         "codebook_size": CODES,
         "codebook_dim": 32,
-        "hidden_size": 32,
         "latent_dim": 32,
-        "head_dim": 16,
         "decoder_dim": 32,
+        "num_quantizers": 16,
+        "upsample_rates": [8, 5, 4, 3],
+        "upsampling_ratios": [2, 2],
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "sliding_window": 72,
+        "max_position_embeddings": 8000,
+        "layer_scale_initial_scale": 0.5,
     }
-    decoder |= {"num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_size": 64, "num_hidden_layers": 2}
-    decoder |= {"num_quantizers": 16, "sliding_window": 72, "upsample_rates": [8, 5, 4, 3], "upsampling_ratios": [2, 2]}
-    decoder |= {"max_position_embeddings": 8000, "layer_scale_initial_scale": 0.5}
     model = Qwen3TTSTokenizerV2Model(Qwen3TTSTokenizerV2Config(encoder_config=encoder, decoder_config=decoder)).eval()
     with torch.no_grad():
         for name, weight in [*model.named_parameters(), *model.named_buffers()]:

@@ -1,0 +1,246 @@
+"""What only the engine's own Python can tell of Qwen3-TTS: is our loop the package's, our decoder its decoder.
+
+python probe/qwen_tts.py WHAT MODELS RECORDING    prints one line of JSON; MODELS as made by tiny/qwen_tts.py
+"""
+
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers.generation.logits_process import (
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from wyoming_voice.engines.protocol import Reference, Segment
+from wyoming_voice.engines.qwen_model import QwenModel
+from wyoming_voice.engines.qwen_talker import Prompt, Sampling, Talker
+from wyoming_voice.engines.qwen_tts import QwenTts
+
+TEXT = "Привет, как дела? The quick brown fox."
+GREEDY = {"do_sample": False, "subtalker_dosample": False}
+FRAMES = 40
+
+
+def load(models: Path, kind: str, **options: object) -> QwenModel:
+    return QwenModel(models / kind, {"data_dir": tempfile.mkdtemp(), **options})
+
+
+def package_frames(model: QwenModel, generate: Callable[[], object]) -> torch.Tensor:
+    """Have the package itself generate; returns its frames, shape (n, 16), up to the end."""
+    kept: list[torch.Tensor] = []
+    decode = model.package.model.speech_tokenizer.decode
+
+    def keep(encoded: list[dict[str, torch.Tensor]]) -> object:
+        kept.append(encoded[0]["audio_codes"])
+        return decode(encoded)
+
+    hand_over = vars(model.package.model.talker).pop("generate")
+    model.package.model.speech_tokenizer.decode = keep
+    try:
+        generate()
+    finally:
+        model.package.model.talker.generate = hand_over
+        model.package.model.speech_tokenizer.decode = decode
+    return kept[0]
+
+
+@dataclass
+class Case:
+    """A kind of prompt, laid out by ours, and the package's own way from the same words to sound."""
+
+    model: QwenModel
+    prompt: Prompt
+    package: Callable[[], Any]
+    continued: int = 0
+    """Frames of the recording, which the package decodes together with what it made."""
+
+    def ours(self, talker: Talker | None = None) -> torch.Tensor:
+        return torch.stack(list((talker or self.model.talker).frames(self.prompt, 0, FRAMES)))
+
+    def theirs(self) -> torch.Tensor:
+        return package_frames(self.model, self.package)[self.continued :]
+
+
+def cases(models: Path, recording: str) -> dict[str, Case]:
+    custom, design, base = (load(models, kind, **GREEDY) for kind in ("custom_voice", "voice_design", "base"))
+    known = base.cloner.voice([Reference(recording, "как дела")])
+    heard = base.cloner.voice([Reference(recording)])
+    few = {"max_new_tokens": FRAMES + 1, **GREEDY}
+    speak, describe = custom.package.generate_custom_voice, design.package.generate_voice_design
+    clone = partial(base.package.generate_voice_clone, text=TEXT, language="russian", ref_audio=recording, **few)
+    return {
+        "speaker": Case(
+            custom,
+            custom.writer.speaker(TEXT, "russian", "ryan", None),
+            partial(speak, text=TEXT, speaker="ryan", language="russian", **few),
+        ),
+        "speaker with a style": Case(
+            custom,
+            custom.writer.speaker(TEXT, "auto", "eric", "loud"),
+            partial(speak, text=TEXT, speaker="Eric", instruct="loud", **few),
+        ),
+        "description": Case(
+            design,
+            design.writer.designed(TEXT, "english", "an old man"),
+            partial(describe, text=TEXT, instruct="an old man", language="English", **few),
+        ),
+        "recording with its text": Case(
+            base,
+            base.writer.cloned(TEXT, "russian", known),
+            partial(clone, ref_text="как дела"),
+            len(known.codes),
+        ),
+        "recording without text": Case(
+            base, base.writer.cloned(TEXT, "russian", heard), partial(clone, x_vector_only_mode=True)
+        ),
+    }
+
+
+def generate(models: Path, recording: str) -> object:
+    """Compare the frames of our loop, plain and as graphs capture it, with those of the package."""
+    found = {}
+    for name, case in cases(models, recording).items():
+        theirs = case.theirs()
+        masked = Talker(case.model.package.model.talker, masked=True)
+        found[name] = {
+            "frames": len(theirs),
+            "different": len(theirs.unique()),
+            "plain": torch.equal(case.ours(), theirs),
+            "masked": torch.equal(case.ours(masked), theirs),
+            "ended": ended(case),
+        }
+    return found
+
+
+def ended(case: Case) -> list[int]:
+    """Make the talker say its end sooner; returns how many frames come before it, ours and the package's."""
+    talker = case.model.package.model.talker
+    head, end = talker.codec_head.weight, talker.config.codec_eos_token_id
+    kept = head[end].clone()
+    with torch.inference_mode():
+        head[end] = 2 * head.std() * torch.randn(head.shape[1], generator=torch.Generator().manual_seed(3))
+    lengths = [len(case.ours()), len(case.theirs())]
+    with torch.inference_mode():
+        head[end] = kept
+    return lengths
+
+
+def decode(models: Path, _recording: str) -> object:
+    """Decode 200 frames at once and in steps; returns the largest difference of each, and the loudest sample."""
+    codec = load(models, "custom_voice").codec
+    codes = torch.randint(0, 64, (200, 16), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        whole = codec.decoder(codes.T[None])[0, 0].numpy()
+    found = {"loudest": float(np.abs(whole).max()), "samples": len(whole)}
+    for step in (1, 3, 10):
+        stream = codec.stream()
+        parts = np.concatenate([stream.push(codes[start : start + step]) for start in range(0, 200, step)])
+        found[str(step)] = float(np.abs(parts - whole).max())
+    begun = codec.stream()
+    begun.push(codes[:100])
+    branches = [begun.branch().push(codes[100:]) for _ in range(2)]
+    found["branch"] = float(max(np.abs(branch - whole[100 * 1920 :]).max() for branch in branches))
+    return found
+
+
+def draw(_models: Path, _recording: str) -> object:
+    """Draw with many settings; returns how often a draw differs from one out of transformers' own probabilities."""
+    random = torch.Generator().manual_seed(0)
+    different, likely = 0, []
+    for top_k, top_p, temperature in [(50, 1.0, 0.9), (0, 0.8, 1.0), (5, 0.5, 0.3), (0, 1.0, 2.0), (1, 1.0, 1.0)]:
+        sampling = Sampling(True, temperature, top_k, top_p)
+        for _ in range(200):
+            scores = 3 * torch.randn(1, 100, generator=random)
+            noise = torch.empty(1, 100).exponential_(generator=random)
+            wanted = TemperatureLogitsWarper(temperature)(None, scores)
+            wanted = TopKLogitsWarper(top_k)(None, wanted) if top_k else wanted
+            wanted = TopPLogitsWarper(top_p)(None, wanted) if top_p < 1 else wanted
+            different += int(sampling.draw(scores, noise)) != int((wanted.softmax(-1) / noise).argmax())
+    scores = torch.tensor([[0.0, 1.0, 2.0]])
+    for _ in range(3000):
+        noise = torch.empty(1, 3).exponential_(generator=random)
+        likely.append(int(Sampling(True, 1.0, 0, 1.0).draw(scores, noise)))
+    shares = np.bincount(likely, minlength=3) / len(likely)
+    return {"different": different, "off": float(np.abs(shares - scores.softmax(-1)[0].numpy()).max())}
+
+
+def sound(models: Path, recording: str) -> object:
+    """Clone with the package and with ours; returns the largest difference of the sound."""
+    case = cases(models, recording)["recording with its text"]
+    stream = case.model.cloner.voice([Reference(recording, "как дела")]).decoded.branch()
+    ours = np.concatenate([stream.push(frame[None]) for frame in case.ours()])
+    found: list[np.ndarray] = []
+    package_frames(case.model, lambda: found.append(case.package()[0][0]))
+    return {"samples": [len(ours), len(found[0])], "difference": float(np.abs(ours - found[0]).max())}
+
+
+def spoken(engine: QwenTts, segment: Segment) -> float:
+    return sum(len(chunk.audio) for chunk in engine.synthesize(segment)) / 48_000
+
+
+def trouble(models: Path, _recording: str) -> object:
+    """Have models speak that loop, never end, and make no sound; returns seconds, counts and what was logged."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("wyoming_voice.engines.qwen_tts").addHandler(handler)
+    found = {}
+    for name, options in {"loop": {**GREEDY, "repetition_penalty": 1.0}, "endless": {}, "silent": {}}.items():
+        said.clear()
+        engine = QwenTts({"model": str(models / "voice_design"), "data_dir": tempfile.mkdtemp(), **options})
+        model = engine._model
+        with torch.inference_mode():
+            model.talker._barred[model.package.model.talker.config.codec_eos_token_id] = True
+            if name == "silent":
+                last = model.codec.decoder.decoder[-1].conv
+                last.weight.zero_()
+                last.bias.zero_()
+        seconds = spoken(engine, Segment(text=TEXT * 3, voice="", description="loud", seed=1))
+        found[name] = {"seconds": seconds, "cut": engine.cut, "retried": engine.retried, "said": list(said)}
+    return found
+
+
+def prompts(models: Path, recording: str) -> object:
+    """Compare prompts: what a dialect, a style, several recordings and marks of the tokenizer change."""
+    model = load(models, "custom_voice")
+    base = load(models, "base")
+    write = model.writer.speaker
+
+    def same(one: Prompt, other: Prompt) -> bool:
+        return one.embeds.shape == other.embeds.shape and torch.allclose(one.embeds, other.embeds)
+
+    single = base.cloner.voice([Reference(recording, "как дела")])
+    double = base.cloner.voice([Reference(recording, "как дела"), Reference(recording, "как дела")])
+    mixed = base.cloner.voice([Reference(recording), Reference(recording, "как дела")])
+    seven = base.cloner.voice([Reference(recording, "как дела")] * 7)
+    return {
+        "auto is the dialect": same(write(TEXT, "auto", "eric", None), write(TEXT, "chinese", "eric", None)),
+        "english is the dialect": same(write(TEXT, "auto", "eric", None), write(TEXT, "english", "eric", None)),
+        "a style is nothing": same(write(TEXT, "auto", "eric", None), write(TEXT, "auto", "eric", "loud")),
+        "frames": [len(voice.codes) for voice in (single, double, mixed, seven)],
+        "texts": [voice.text for voice in (single, double, mixed)],
+        "embedding": float((single.embedding - double.embedding).abs().max()),
+    }
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    wanted = {
+        "generate": generate,
+        "decode": decode,
+        "draw": draw,
+        "sound": sound,
+        "trouble": trouble,
+        "prompts": prompts,
+    }
+    print(json.dumps({what: wanted[what](Path(sys.argv[2]), sys.argv[3]) for what in sys.argv[1].split(",")}))
