@@ -7,7 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
-from wyoming_voice.activity import Activity, ActivityStream
+from wyoming_voice.activity import ActivityStream
 from wyoming_voice.audio import Converter, PcmFormat
 from wyoming_voice.channel import Channel
 from wyoming_voice.companding import Law, expand
@@ -22,8 +22,6 @@ from .recording import Expected
 from .reply import to_json
 from .said import Done, Finalized, Said, Spelling, Told
 from .socket import Socket, parse, serve, side_by_side
-
-ACTIVITY: Final = web.AppKey("activity", Activity)
 
 _MOST_WAITING: Final = 8  # pieces; then the socket is not read, and the client's network waits
 _INTERIM: Final = HEARD.byte_rate  # bytes of new speech between two partial transcripts: a second
@@ -206,7 +204,7 @@ async def listen(request: web.Request, asked: Asked, *, say_errors: bool) -> web
     """Hold a session."""
     bridge = bridge_of(request)
     bridge.admit()
-    async with request.app[ACTIVITY].stream() as activity:  # a detector that is missing is a proper reply
+    async with bridge.app.activity.stream() as activity:  # a detector that is missing is a proper reply
         return await serve(
             request,
             lambda socket: ListenSession(socket, bridge, activity, asked).run(),
@@ -215,13 +213,6 @@ async def listen(request: web.Request, asked: Asked, *, say_errors: bool) -> web
             say_errors=say_errors,
             goodbye=to_json({"type": asked.close}),
         )
-
-
-async def keep_activity(application: web.Application) -> AsyncIterator[None]:
-    """Have a process that tells speech from silence for as long as the bridge is open, from when it is wanted."""
-    application[ACTIVITY] = activity = Activity()
-    yield
-    await activity.close()
 
 
 async def once(pcm: bytes) -> AsyncIterator[bytes]:

@@ -33,7 +33,6 @@ from . import (
 from .auth import Guard
 from .bridge import BRIDGE, REQUEST_ID, Bridge
 from .description import description_route
-from .hearing import keep_activity
 from .output import Outputs
 from .problem import Handler, problems
 
@@ -115,7 +114,6 @@ def build(bridge: Bridge) -> web.Application:
     application = web.Application(middlewares=[_named, problems, _guarded], client_max_size=2**62)
     application.on_response_prepare.append(_add_headers)
     application[BRIDGE] = bridge
-    application.cleanup_ctx.append(keep_activity)
     application[_GUARD] = _guard(bridge.settings)
     for route in (*ROUTES, description_route(ROUTES)):
         application.router.add_route(route.method, route.path, route.handler)

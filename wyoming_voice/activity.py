@@ -6,7 +6,7 @@ import struct
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -62,6 +62,12 @@ class Activity:
             yield ActivityStream(process, number)
         finally:
             process.forget(number)
+
+    async def warm(self) -> None:
+        """Start the process, so that the first stream does not wait for it; nothing happens where no detector is installed."""
+        with suppress(EngineUnavailable):
+            async with self.stream():
+                pass
 
     async def close(self) -> None:
         """End the process."""

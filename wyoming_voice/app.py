@@ -11,6 +11,7 @@ import psutil
 from wyoming.info import Info
 
 from . import client
+from .activity import Activity
 from .config import Settings
 from .connection import PeerLimits
 from .errors import VoiceError
@@ -92,12 +93,13 @@ class Voices:
 class App:
     """A running application without front doors: what the command line needs to speak and to listen."""
 
-    def __init__(self, settings: Settings, voices: Voices, pool: Pool) -> None:
+    def __init__(self, settings: Settings, voices: Voices, pool: Pool, activity: Activity) -> None:
         self.settings = settings
+        self.activity = activity
         self.voices = voices
         self.pool = pool
         self.metrics = Metrics(texts=settings.bridge.recent_texts)
-        self.speech = Speech(settings, pool, lambda: voices.catalogue, self.metrics)
+        self.speech = Speech(settings, pool, lambda: voices.catalogue, self.metrics, activity)
 
     def memory(self, engine: str) -> int:
         """Return the bytes that an engine's processes hold."""
@@ -125,7 +127,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
 
         pool = Pool(_engine_plans(settings, voices.catalogue.places), _device_plans(settings), start)
         stack.push_async_callback(pool.close)
-        yield App(settings, voices, pool)
+        activity = Activity()
+        stack.push_async_callback(activity.close)
+        yield App(settings, voices, pool, activity)
 
 
 @asynccontextmanager
@@ -142,6 +146,7 @@ async def open_server(app: App) -> AsyncIterator[Server]:
                     settings.server.name,
                     settings.limits.text,
                     settings.limits.audio,
+                    endpointing=settings.listening.endpointing,
                 ),
                 _peer_limits(settings),
                 connections=settings.limits.connections,
@@ -150,7 +155,7 @@ async def open_server(app: App) -> AsyncIterator[Server]:
         )
         looking = asyncio.create_task(app.voices.keep_true(), name="keep the catalogue true")
         stack.callback(looking.cancel)
-        warming = asyncio.create_task(app.speech.warm(), name="load what texts are spelled out with")
+        warming = asyncio.create_task(app.speech.warm(), name="load what requests need")
         stack.callback(warming.cancel)
         for name, place in app.voices.catalogue.places.items():
             if place.settings.preload:

@@ -225,6 +225,22 @@ class Text(_Section):
     )
 
 
+class Hearing(_Section):
+    """How recordings are listened to."""
+
+    silence_db: Annotated[float, Field(ge=-120.0, le=0.0)] | None = Field(
+        default=-60.0,
+        description="dBFS: quieter recordings (or 22 s of one) give no text and reach no engine; null: none",
+    )
+    endpointing: bool = Field(
+        default=False,
+        description="Wyoming: find the end of speech here, and answer without waiting for the client's end",
+    )
+    terms: tuple[str, ...] = Field(
+        default=(), description="Names and words to expect in every recording, for engines that can be told"
+    )
+
+
 class Settings(_Section):
     """Everything that a user can set."""
 
@@ -251,6 +267,7 @@ class Settings(_Section):
     discovery: Discovery = Discovery()
     mqtt: Mqtt = Mqtt()
     text: Text = Text()
+    listening: Hearing = Hearing()
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged")
     limits: Limits = Limits()
     engines: Annotated[dict[str, EngineSettings], BeforeValidator(empty)] = Field(

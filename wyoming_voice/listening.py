@@ -1,5 +1,6 @@
 """Long recordings in pieces that an engine takes at once, cut where nobody speaks."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,13 @@ class Cut:
     """From the beginning of the recording."""
 
 
+def loudness(pcm: bytes) -> float:
+    """Return the level of a recording in dBFS: its root mean square, full scale being 0; -inf for digital silence."""
+    samples = np.frombuffer(pcm, "<i2").astype(np.float64) / 32768.0
+    power = float(np.mean(samples**2)) if len(samples) else 0.0
+    return 10 * math.log10(power) if power else -math.inf
+
+
 class Cutter:
     """A recording of any length in pieces of ``min_seconds`` to ``max_seconds``; joined, they are the recording.
 
@@ -32,7 +40,7 @@ class Cutter:
     as quiet. Only a recording shorter than ``min_seconds`` gives a piece shorter than that. Holds at most one piece.
     """
 
-    def __init__(self, max_seconds: float = 25.0, min_seconds: float = 1.0) -> None:
+    def __init__(self, max_seconds: float = 22.0, min_seconds: float = 1.0) -> None:
         self._longest = round(max_seconds * HEARD.rate)
         self._first = max(self._longest * 2 // 3, round(min_seconds * HEARD.rate))
         # A cut comes only once there is more than the longest piece, so this leaves the rest min_seconds or more.

@@ -1,24 +1,37 @@
-"""One request to transcribe: audio in pieces to an engine's turns, what it hears back with the recording's times."""
+"""One request to transcribe: audio in pieces to an engine's turns, what it hears back with the recording's times.
 
+A pause in speech that arrives as it is spoken may be its end: if nobody else wants the device, what was heard so far is
+recognised at once. If the speech goes on that result is dropped; if nothing but silence follows, the transcript is
+there when the audio ends.
+"""
+
+import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Final
 
 from . import client
+from .activity import Activity
+from .channel import Channel
 from .config import Settings
 from .engines.protocol import Heard
-from .errors import WorkerLost
-from .listening import HEARD, Cut, Cutter
-from .metrics import Metrics
+from .errors import EngineUnavailable, VoiceError, WorkerLost
+from .listening import HEARD, Cut, Cutter, loudness
+from .metrics import Metrics, Observation
+from .pause import Pause
 from .pool import Pool, Ticket
 from .voices import Catalogue
 
-T = TypeVar("T")
+_LOGGER = logging.getLogger(__name__)
 
 TRIES: Final = 2
 """A lost worker's request is tried again while nothing of it was sent."""
 _SPACELESS: Final = frozenset({"zh", "ja", "th", "yue", "lo", "km", "my"})
+_AHEAD: Final = 0.25
+"""Seconds of silence after which speech may be over: shorter than any that ends a command, longer than a stop
+consonant's closure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,47 +41,166 @@ class Listening:
     audio: AsyncIterator[bytes]
     """16 kHz mono 16 bit, cut anywhere."""
     language: str | None = None
+    """``auto``: whatever is spoken, by an engine that can tell."""
     model: str | None = None
     prompt: str | None = None
     terms: tuple[str, ...] = ()
     word_times: bool = False
     """The times of words are wanted, where an engine has to work for them."""
+    live: bool = False
+    """The audio arrives while it is spoken."""
+    trailing: float | None = None
+    """Seconds of silence after speech that end the request, where it is live; None: the end of the audio does."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """A recognition of what was heard at a pause."""
+
+    size: int
+    """Bytes of the piece that it is of."""
+    task: "asyncio.Task[list[Heard]]"
+
+    async def drop(self) -> None:
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+    async def result(self) -> list[Heard] | None:
+        """Wait for it; None: it failed, and the recognition proper will say why if that is still so."""
+        try:
+            return await self.task
+        except VoiceError:
+            return None
 
 
 class Recognition:
-    """Recognises one recording."""
+    """Recognises recordings with one catalogue; an instance for each request."""
 
-    def __init__(self, settings: Settings, pool: Pool, catalogue: Catalogue, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, pool: Pool, catalogue: Catalogue, metrics: Metrics, activity: Activity
+    ) -> None:
         self._settings = settings
         self._pool = pool
         self._catalogue = catalogue
         self._metrics = metrics
+        self._activity = activity
+        self._ahead: _Ahead | None = None
+        self._prefix = ""  # what was recognised at a pause of the piece under way
+        self._space = ""
 
     async def hear(self, listening: Listening) -> AsyncGenerator[Heard, None]:
         """Yield the transcript in pieces, their times counted from the beginning of the recording."""
         with self._metrics.observe("asr") as seen:
             model, language = self._catalogue.model(listening.model, listening.language)
-            seen.engine, seen.voice = model.engine, language
-            async with aclosing(_cuts(listening.audio)) as cuts:
-                first = await anext(cuts, None)
-                if first is None:
-                    return
-                with self._pool.ticket(model.engine) as ticket:  # only now: what is on its way takes nobody's place
-                    space = ""
-                    async for cut in _chain(first, cuts):
-                        seen.audio += len(cut.pcm) / HEARD.byte_rate
-                        async with aclosing(self._recognise(ticket, cut.pcm, language, listening)) as pieces:
+            seen.engine, seen.voice = model.engine, language or "auto"
+            listening = replace(listening, language=language)
+            async with AsyncExitStack() as stack:
+                pause = await self._pauses(listening, stack)
+                stack.push_async_callback(self._drop_ahead)
+                cutter, ticket = Cutter(), None
+                async with aclosing(self._cuts(listening, cutter, pause, model.engine)) as cuts:
+                    async for cut in cuts:
+                        # Only now: what is on its way takes nobody's place.
+                        ticket = ticket or stack.enter_context(self._pool.ticket(model.engine))
+                        async with aclosing(self._piece(ticket, cut, listening, pause, seen)) as pieces:
                             async for heard in pieces:
-                                seen.progress()
-                                self._metrics.tell(seen, heard.text)
-                                yield _placed(heard, space, cut.start_seconds)
-                                space = ""
-                        if seen.first is not None and language.partition("-")[0] not in _SPACELESS:
-                            space = " "  # between what was heard before and what comes now
+                                yield heard
 
-    async def _recognise(
-        self, ticket: Ticket, pcm: bytes, language: str, listening: Listening
+    async def _pauses(self, listening: Listening, stack: AsyncExitStack) -> Pause | None:
+        if not listening.live:
+            return None
+        try:
+            return Pause(await stack.enter_async_context(self._activity.stream()))
+        except EngineUnavailable as error:
+            if listening.trailing is not None:
+                raise  # nobody would tell when the speech is over
+            _LOGGER.debug("No recognising ahead: %s", error.text)
+            return None
+
+    async def _cuts(
+        self, listening: Listening, cutter: Cutter, pause: Pause | None, engine: str
+    ) -> AsyncGenerator[Cut, None]:
+        """Yield the pieces of a recording as it arrives, and look ahead at its pauses."""
+        async for pcm in listening.audio:
+            for cut in cutter.feed(pcm):
+                await self._drop_ahead()
+                self._prefix = ""
+                yield cut
+            if pause is None:
+                continue
+            await pause.follow(pcm)
+            if isinstance(listening.audio, Channel) and listening.audio.held:
+                continue  # more is here already: this is not the present
+            if listening.trailing is not None and pause.after_speech >= listening.trailing:
+                break
+            await self._look_ahead(listening, cutter, pause, engine)
+        for cut in cutter.finish():
+            yield cut
+
+    async def _look_ahead(self, listening: Listening, cutter: Cutter, pause: Pause, engine: str) -> None:
+        ahead = self._ahead
+        if ahead is not None and (not pause.after_speech or self._pool.states()[engine].waiting):
+            if ahead.task.done() and not ahead.task.cancelled() and ahead.task.exception() is None:
+                self._prefix = "".join(heard.text for heard in ahead.task.result())
+            await self._drop_ahead()
+        elif ahead is None and pause.after_speech >= _AHEAD and self._idle(engine):
+            pcm = cutter.held
+            task = asyncio.create_task(self._whole(engine, pcm, listening), name="recognise ahead")
+            self._ahead = _Ahead(len(pcm), task)
+
+    def _idle(self, engine: str) -> bool:
+        """Tell whether nobody computes or waits on the device of an engine."""
+        device = self._settings.engine(engine).device
+        states = self._pool.states()
+        return not any(
+            state.busy or state.waiting
+            for name, state in states.items()
+            if self._settings.engine(name).device == device
+        )
+
+    async def _whole(self, engine: str, pcm: bytes, listening: Listening) -> list[Heard]:
+        if self._silent(pcm):
+            return []
+        with self._pool.ticket(engine) as ticket:
+            async with aclosing(self._recognise(ticket, pcm, listening)) as pieces:
+                return [heard async for heard in pieces]
+
+    async def _drop_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            await ahead.drop()
+
+    async def _piece(
+        self, ticket: Ticket, cut: Cut, listening: Listening, pause: Pause | None, seen: Observation
     ) -> AsyncGenerator[Heard, None]:
+        """Yield what one piece says."""
+        seen.audio += len(cut.pcm) / HEARD.byte_rate
+        known = None
+        if self._ahead is not None and pause is not None and pause.after_speech and len(cut.pcm) >= self._ahead.size:
+            known = await self._ahead.result()
+            self._ahead = None
+        said = False
+        async with aclosing(_given(known) if known is not None else self._hear(ticket, cut.pcm, listening)) as pieces:
+            async for heard in pieces:
+                said = True
+                seen.progress()
+                self._metrics.tell(seen, heard.text)
+                yield _placed(heard, self._space, cut.start_seconds)
+                self._space = ""
+        if said and (listening.language or "").partition("-")[0] not in _SPACELESS:
+            self._space = " "  # between what was heard before and what comes now
+
+    async def _hear(self, ticket: Ticket, pcm: bytes, listening: Listening) -> AsyncGenerator[Heard, None]:
+        if not self._silent(pcm):
+            async with aclosing(self._recognise(ticket, pcm, listening)) as pieces:
+                async for heard in pieces:
+                    yield heard
+
+    def _silent(self, pcm: bytes) -> bool:
+        least = self._settings.listening.silence_db
+        return least is not None and loudness(pcm) < least
+
+    async def _recognise(self, ticket: Ticket, pcm: bytes, listening: Listening) -> AsyncGenerator[Heard, None]:
         step_timeout = self._settings.engine(ticket.engine).step_timeout
         for attempt in range(1, TRIES + 1):
             said = False
@@ -79,9 +211,10 @@ class Recognition:
                         worker.uri,
                         pcm,
                         step_timeout,
-                        language=language,
+                        language=listening.language,
                         prompt=listening.prompt,
-                        terms=listening.terms,
+                        terms=(*listening.terms, *self._settings.listening.terms),
+                        prefix=self._prefix,
                         word_times=listening.word_times,
                     ) as pieces,
                     aclosing(pieces),
@@ -96,19 +229,9 @@ class Recognition:
                 return
 
 
-async def _cuts(audio: AsyncIterator[bytes]) -> AsyncGenerator[Cut, None]:
-    cutter = Cutter()
-    async for pcm in audio:
-        for cut in cutter.feed(pcm):
-            yield cut
-    for cut in cutter.finish():
-        yield cut
-
-
-async def _chain(first: T, rest: AsyncIterator[T]) -> AsyncGenerator[T, None]:
-    yield first
-    async for item in rest:
-        yield item
+async def _given(known: list[Heard]) -> AsyncGenerator[Heard, None]:
+    for heard in known:
+        yield heard
 
 
 def _placed(heard: Heard, space: str, start: float) -> Heard:

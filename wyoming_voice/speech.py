@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from wyoming.audio import AudioChunk
 
 from . import client
+from .activity import Activity
 from .channel import Channel
 from .config import Settings
 from .engines.protocol import Heard, Segment
@@ -43,11 +44,19 @@ class Utterance:
 class Speech:
     """Speaks and listens with the engines of a pool, by the catalogue of the moment."""
 
-    def __init__(self, settings: Settings, pool: Pool, catalogue: Callable[[], Catalogue], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        catalogue: Callable[[], Catalogue],
+        metrics: Metrics,
+        activity: Activity,
+    ) -> None:
         self._settings = settings
         self._pool = pool
         self._catalogue = catalogue
         self._metrics = metrics
+        self._activity = activity
         self._steps = Steps(settings, pool)
 
     @asynccontextmanager
@@ -73,7 +82,7 @@ class Speech:
         Leaving the block cancels the rest. The iterator raises UnknownEngine, BadRequest, EngineUnavailable, Busy,
         WorkerLost and whatever the audio's iterator raises.
         """
-        recognition = Recognition(self._settings, self._pool, self._catalogue(), self._metrics)
+        recognition = Recognition(self._settings, self._pool, self._catalogue(), self._metrics, self._activity)
         async with aclosing(recognition.hear(listening)) as heard:
             yield heard
 
@@ -91,8 +100,9 @@ class Speech:
         return " ".join(said)
 
     async def warm(self) -> None:
-        """Load what the user's languages are spelled out with, so that the first request does not wait for it."""
+        """Load what the first request would wait for: what texts are spelled out with, what hears pauses."""
         await self._steps.warm()
+        await self._activity.warm()
 
     async def _fill(self, utterance: Utterance, audio: Channel[AudioChunk]) -> None:
         try:

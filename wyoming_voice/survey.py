@@ -108,6 +108,7 @@ def _local_model(place: Place, spec: EngineSpec) -> Model:
         author=spec.author,
         url=spec.url,
         missing=place.missing,
+        detects=spec.detects,
     )
 
 

@@ -82,6 +82,13 @@ class Model:
     url: str = HOME
     missing: str | None = None
     """What keeps it from working, and the command that mends it."""
+    detects: bool = False
+    """It finds out the language by itself."""
+
+    @property
+    def hears_any(self) -> bool:
+        """Whether it is ready and need not be told what is spoken."""
+        return self.detects and self.missing is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,20 +194,21 @@ class Catalogue:
             raise self._unknown(name)
         return name if voice is None else voice.engine
 
-    def model(self, name: str | None, language: str | None) -> tuple[Model, str]:
-        """Find who hears a language; returns it with the language.
+    def model(self, name: str | None, language: str | None) -> tuple[Model, str | None]:
+        """Find who hears a language; returns it with the language, None for whatever is spoken (``auto``).
 
         Raises UnknownEngine for a model that is not there, BadRequest for one that does not hear the language, and
         EngineUnavailable with the command that installs one.
         """
+        named = self._model_named(name) if name and name != self.settings.server.name else None
+        if (language or "").casefold() == "auto":
+            telling = next((model for model in ([named] if named else self.models) if model.hears_any), None)
+            if telling is not None:
+                return telling, None
+            language = None  # nobody can tell: it is the user's first language
         heard = language or self.settings.languages[0]
         able = [model for model in self.models if any(matches(known, heard) for known in model.languages)]
-        if name and name != self.settings.server.name:
-            named = next((model for model in self.models if model.name == name), None)
-            if named is None:
-                raise UnknownEngine(f"There is no model '{name}'; there are {_listed(m.name for m in self.models)}.")
-            if named.missing is not None:
-                raise EngineUnavailable(named.missing)
+        if named is not None:
             if named not in able:
                 raise BadRequest(f"The model {name} does not hear '{heard}', but {', '.join(named.languages)}.")
             return named, heard
@@ -211,6 +219,14 @@ class Catalogue:
         ready = sorted({known for model in self.models if model.missing is None for known in model.languages})
         others = f" Installed engines hear {', '.join(ready)}; say so if that is the language." if ready else ""
         raise EngineUnavailable(f"Nothing that hears '{heard}' is installed. {reasons}{others}")
+
+    def _model_named(self, name: str) -> Model:
+        named = next((model for model in self.models if model.name == name), None)
+        if named is None:
+            raise UnknownEngine(f"There is no model '{name}'; there are {_listed(m.name for m in self.models)}.")
+        if named.missing is not None:
+            raise EngineUnavailable(named.missing)
+        return named
 
     @cached_property
     def default(self) -> Voice:

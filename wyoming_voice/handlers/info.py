@@ -40,6 +40,7 @@ def describe(catalogue: Catalogue) -> Event:
         version=__version__,
         models=models,
         supports_transcript_streaming=True,
+        requires_external_vad=not catalogue.settings.listening.endpointing,
     )
     return Info(asr=[asr] if models else [], tts=[tts] if voices else []).event()
 

@@ -21,14 +21,26 @@ from wyoming_voice.speech import Listening, Speech, Utterance
 from wyoming_voice.voices import VoiceChoice
 
 _SILENT: Final = PcmFormat(22_050, 2, 1)  # what an utterance without audio says it would have been
+_TRAILING: Final = {"relaxed": 1.25, "default": 0.7, "aggressive": 0.25}
+"""Seconds of silence that end speech, by ``vad_sensitivity``: Home Assistant's own."""
 _GRAIN: Final = 1024  # bytes that are passed on at once: 32 ms, so that tiny chunks do not cost more than their audio
 
 
 class WyomingSession:
     """What one peer may ask for."""
 
-    def __init__(self, speech: Speech, info: Callable[[], bytes], name: str, text: int, audio: float) -> None:
+    def __init__(
+        self,
+        speech: Speech,
+        info: Callable[[], bytes],
+        name: str,
+        text: int,
+        audio: float,
+        *,
+        endpointing: bool = False,
+    ) -> None:
         self._speech = speech
+        self._endpointing = endpointing
         self._info = info
         self._name = name
         self._most_text = text
@@ -44,7 +56,7 @@ class WyomingSession:
             case "synthesize" | "synthesize-start":
                 return Speaking(event, connection, self._speech, self._most_text)
             case "transcribe" | "audio-start":
-                return Hearing(event, connection, self._speech, self._most_audio)
+                return Hearing(event, connection, self._speech, self._most_audio, endpointing=self._endpointing)
             case "synthesize-chunk" | "synthesize-stop":
                 raise BadRequest(f"'{event.type}' without a 'synthesize-start' before it.")
             case "audio-chunk" | "audio-stop":
@@ -132,7 +144,7 @@ class Speaking:
 class Hearing:
     """``transcribe``, ``audio-start``, ``-chunk``…, ``-stop``: audio of any format to a transcript."""
 
-    def __init__(self, event: Event, connection: Connection, speech: Speech, most: float) -> None:
+    def __init__(self, event: Event, connection: Connection, speech: Speech, most: float, *, endpointing: bool) -> None:
         self._connection = connection
         self._speech = speech
         self._most = most
@@ -144,7 +156,8 @@ class Hearing:
         self._heard: list[str] = []
         self._recognised = False
         self.complete = False
-        self._listening = _listening(event, self._audio)
+        self._listening = _listening(event, self._audio, endpointing=endpointing)
+        self._language: str | None = None if self._listening.language == "auto" else self._listening.language
         if event.type == "audio-start":
             self._start(event)
 
@@ -170,6 +183,7 @@ class Hearing:
                 chunk = Event(type="transcript-chunk", data={"text": heard.text})
                 await self._connection.send(*([] if self._heard else [Event(type="transcript-start")]), chunk)
                 self._heard.append(heard.text)
+                self._language = self._language or heard.language
         if not self._heard:
             await self._connection.send(Event(type="transcript-start"))
         self._recognised = True
@@ -179,13 +193,15 @@ class Hearing:
         stop = Event(type="transcript-stop")
         if self._recognised:
             text = "".join(self._heard).strip()
-            return [Transcript(text=text, language=self._listening.language).event(), stop]
+            return [Transcript(text=text, language=self._language).event(), stop]
         return [stop] if self._heard else []
 
     def _start(self, event: Event) -> None:
         self._change_format(check_format(*(event.data.get(name) for name in ("rate", "width", "channels"))))
 
     def _take(self, event: Event) -> None:
+        if self._recognised:
+            return  # the speech was over before the client's audio was
         source = check_format(*(event.data.get(name) for name in ("rate", "width", "channels")))
         if source != self._source:  # a client without audio-start, or one whose chunks disagree with it
             self._change_format(source)
@@ -242,12 +258,17 @@ def _utterance(event: Event, text: AsyncIterator[str]) -> Utterance:
     )
 
 
-def _listening(event: Event, audio: AsyncIterator[bytes]) -> Listening:
+def _listening(event: Event, audio: AsyncIterator[bytes], *, endpointing: bool) -> Listening:
     if event.type == "audio-start":  # a client that does not say what it wants
-        return Listening(audio=audio)
+        return Listening(audio=audio, live=True, trailing=_TRAILING["default"] if endpointing else None)
     context = fields.mapping(event.data, "context")
+    sensitivity = fields.string(event.data, "vad_sensitivity") or "default"
+    if context.get("endpointing") is not None:
+        endpointing = fields.flag(context, "endpointing")
     return Listening(
         audio=audio,
+        live=True,
+        trailing=_TRAILING.get(sensitivity, _TRAILING["default"]) if endpointing else None,
         language=fields.string(event.data, "language") or None,
         model=fields.string(event.data, "name") or None,
         prompt=fields.string(context, "prompt"),
