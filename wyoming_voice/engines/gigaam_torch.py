@@ -50,7 +50,7 @@ class TorchGigaAM:
             import torch  # noqa: PLC0415
             from gigaam import GigaAMASR  # noqa: PLC0415
             from omegaconf.errors import OmegaConfBaseException  # noqa: PLC0415
-        except ImportError as error:
+        except (ImportError, OSError) as error:  # OSError: a native library that does not fit
             raise EngineUnavailable(f"gigaam does not load ({error}). Run: ./run.sh engines install gigaam") from error
         self._torch, device = torch, place(options).device
         failures = (hydra.errors.HydraException, OmegaConfBaseException, RuntimeError, OSError, KeyError, TypeError)
