@@ -23,8 +23,8 @@ _PROVIDERS: Final = {
 class OnnxGigaAM:
     """A model that onnx-asr has loaded.
 
-    One piece at a time: the released graphs were traced with one, so that they have no mask, and the padding of a
-    shorter piece would be listened to.
+    One piece at a time: upstream's export traces a graph with one, which leaves the attention's mask out, so that the
+    padding of a shorter piece would be listened to.
     """
 
     batch = 1
