@@ -127,6 +127,18 @@ async def test_another_process_finds_the_server_with_its_real_address_and_sees_i
         assert await server.wait() == 0
 
 
+async def test_both_families_are_announced_and_a_second_server_of_one_name_gets_a_number() -> None:
+    ipv4()
+    here = interface_addresses()
+    uris = ["tcp://0.0.0.0:10300", "tcp://[::]:10300"]
+    settings = Settings(discovery=Discovery(name="twins"))
+    async with watcher() as seen, announced(settings, uris):
+        first = await seen.hears("twins")
+        assert first["at"] == sorted(here)  # IPv6 too, where this machine has it
+        async with announced(settings, ["tcp://0.0.0.0:10301"]):
+            assert (await seen.hears("twins-2"))["port"] == 10301
+
+
 async def test_a_change_of_address_is_announced_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     address = ipv4()
     monkeypatch.setattr("wyoming_voice.discovery._LOOK_SECONDS", 0.05)

@@ -136,7 +136,7 @@ async def _changed(known: frozenset[str], addresses: Callable[[], frozenset[str]
 @asynccontextmanager
 async def _announcement(name: str, port: int, addresses: frozenset[str]) -> AsyncIterator[None]:
     """Say who is here, answer who asks, and say goodbye; raises OSError where multicast is not possible."""
-    from zeroconf import IPVersion, NonUniqueNameException  # noqa: PLC0415 - see _keep_announced
+    from zeroconf import Error, IPVersion  # noqa: PLC0415 - see _keep_announced
     from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf  # noqa: PLC0415
 
     versions = {ip_address(address).version for address in addresses}
@@ -151,10 +151,10 @@ async def _announcement(name: str, port: int, addresses: frozenset[str]) -> Asyn
     )
     try:
         async with asyncio.timeout(_TALK_SECONDS):
-            try:
+            try:  # where another has the name, ours gets a number behind it
                 await (await zeroconf.async_register_service(info, allow_name_change=True))
-            except NonUniqueNameException as error:
-                raise OSError(f"the name {name} is taken; set another in discovery.name") from error
+            except Error as error:
+                raise OSError(f"zeroconf says {error!r}") from error
         _LOGGER.info("Announced by zeroconf as %s at %s", info.name.removesuffix(f".{TYPE}"), ", ".join(addresses))
         yield
     finally:

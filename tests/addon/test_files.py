@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.conftest import ROOT
 from wyoming_voice import __version__
 from wyoming_voice.engines.table import engines
-
-from tests.conftest import ROOT
 
 ADDON = ROOT / "addon"
 SERVICES = ADDON / "rootfs" / "etc" / "s6-overlay" / "s6-rc.d"
@@ -23,7 +22,8 @@ SCRIPTS = [path for name in ("run", "finish") for path in sorted(SERVICES.glob(f
 DEFAULTS: dict[str, object] = {
     "advanced": False, "apparmor": True, "audio": False, "auth_api": False, "backup": "hot", "boot": "auto",
     "docker_api": False, "full_access": False, "hassio_api": False, "hassio_role": "default",
-    "homeassistant_api": False, "host_network": False, "ingress": False, "ingress_port": 8099, "ingress_stream": False, "init": True,
+    "homeassistant_api": False, "host_network": False, "ingress": False, "ingress_port": 8099,
+    "ingress_stream": False, "init": True,
     "options": {}, "panel_admin": True, "panel_icon": "mdi:puzzle", "schema": {}, "stage": "stable",
     "startup": "application", "timeout": 10, "tmpfs": False, "udev": False, "video": False,
 }  # fmt: skip

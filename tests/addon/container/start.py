@@ -56,8 +56,9 @@ def build(root: Path, options: dict[str, Any], own: str) -> None:
     for name in OWN:
         (root / name).mkdir(exist_ok=True)
     (root / "etc" / "hosts").write_text("127.0.0.1 localhost supervisor\n")
-    if HERE.is_relative_to("/tmp"):  # the checkout or its Python may lie there
-        bind(Path("/tmp") / HERE.parts[2], root)
+    for needed in {HERE, Path(sys.prefix), Path(sys.base_prefix)}:  # they may lie in a folder that was left out
+        if needed.parts[1] in {"data", "config", "run", "tmp"}:
+            bind(Path(*needed.parts[:3]), root)
     for script in ("with-contenv", "bashio"):
         shutil.copy(HERE / script, root / "command" / script)
     python = root / "opt" / "wyoming-voice" / "bin" / "python"
