@@ -267,7 +267,7 @@ def test_a_newer_model_is_guessed_at_or_its_speakers_are_named(tmp_path: Path) -
 
 @pytest.mark.weights
 def test_the_real_model_speaks_and_follows_rate_and_pitch(tmp_path: Path) -> None:
-    options = {"data_dir": os.environ.get("WYOMING_VOICE_TEST_DATA") or str(ROOT / "data")}
+    options = {"data_dir": os.environ.get("WYOMING_VOICE_DATA") or str(ROOT / "data")}
     if missing := silero_missing(options):
         pytest.skip(missing)
     segment = Segment(RUSSIAN, "xenia", language="ru")

@@ -160,8 +160,10 @@ def test_hostile_text_takes_no_longer_than_text(engine: WorkerEngine, text: str)
     assert bare(engine.rewrite(text, "ru")) == bare(text)
 
 
-def test_the_number_of_torch_threads_is_restored() -> None:
-    assert probe("silero-stress") == {"threads": 2}
+def test_one_torch_thread_is_used_unless_more_are_asked_for(tmp_path: Path) -> None:
+    assert probe("silero-stress") == {"threads": [1, 2]}
+    with pytest.raises(EngineUnavailable, match="threads must be a whole number from 1 up, not 0"):
+        next(run(tmp_path, threads=0))
 
 
 @pytest.mark.parametrize("name", ["silero-stress", "silero"])

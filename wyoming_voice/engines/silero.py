@@ -105,14 +105,14 @@ class Silero:
             yield sound
 
     def _apply(self, phrase: Phrase, speaker: str, seed: int) -> NDArray[np.float32] | None:
-        """Have the model say a phrase; None where it knows no letter of it."""
-        if self._letters and self._letters.isdisjoint(phrase.text.lower()):
-            return None  # as SSML it would become the sound of a full stop
+        """Have the model say a phrase; None where nothing is left of it."""
         if speaker == RANDOM:
             import torch  # noqa: PLC0415 - a worker's library
 
             torch.manual_seed(seed)  # else each phrase would have a voice of its own
-        marked = not phrase.plain and "ssml_text" in self._arguments
+        # Text without a letter that it knows is refused as plain text; as SSML it is the sound of a full stop.
+        known = not self._letters or not self._letters.isdisjoint(phrase.text.lower())
+        marked = known and not phrase.plain and "ssml_text" in self._arguments
         said = {"ssml_text": phrase.ssml()} if marked else {"text": phrase.text}
         try:
             sound = self._model.apply_tts(**said, speaker=speaker, sample_rate=self._sample_rate, **self._flags)

@@ -21,7 +21,7 @@ RATES: Final = (30, 200)
 PITCHES: Final = (50, 200)
 """Percent: beyond it is no voice any more."""
 
-_SENTENCE: Final = re.compile(r"(?:[!?…]+|(?<=\w{3})\.|\.{2,})[\"'»”)\]]*\s+(?![\sа-яёa-z])")
+_SENTENCE: Final = re.compile(r"(?:(?<![!?…])[!?…]+|(?<=\w{3})\.|(?<!\.)\.{2,})[\"'»”)\]]*\s+(?![\sа-яёa-z])")
 """The end of a sentence; a stop after one or two letters («ул.», "А. С.") may be an abbreviation's."""
 _CLAUSE: Final = re.compile(r"[,;:—–][\"'»”)\]]*\s+")
 _SPACE: Final = re.compile(r"\s+")

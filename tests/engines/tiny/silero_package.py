@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 
 torch.set_num_threads(1)  # as the authors' packages do
+torch.set_grad_enabled(False)
 
 SECONDS = 0.07
 Part = tuple[str, float, float]  # text, rate, pitch
