@@ -43,6 +43,7 @@ async def open_mqtt(app: Application) -> AsyncIterator["MqttDoor | None"]:
     try:
         yield door
     finally:
+        door.close()
         running.cancel()
         await asyncio.wait([running])
 
@@ -89,6 +90,10 @@ class MqttDoor:
             await asyncio.gather(*self._jobs, return_exceptions=True)
             if self._hermes is not None:
                 await self._hermes.close()
+
+    def close(self) -> None:
+        """Make ready to be cancelled."""
+        self._link.close()
 
     async def drain(self, seconds: float) -> None:
         """Refuse new work from now on, and give that under way so many seconds to end and to be published."""

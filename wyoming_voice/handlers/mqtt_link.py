@@ -30,7 +30,7 @@ _REFUSED: Final = 128  # of a subscription, MQTT 3.1.1 section 3.9.3
 Publish = Callable[[Outgoing], Awaitable[None]]
 
 _QUIET = logging.getLogger(f"{__name__}.client")
-_QUIET.setLevel(logging.ERROR)  # what happens to connections is said here, once
+_QUIET.setLevel(logging.CRITICAL)  # what happens to connections is said here, once
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class BrokerLink:
         self._client: Client | None = None
         self._said: str | None = None
         self._struggled: Outgoing | None = None
+        self._closing = False
 
     @property
     def connected(self) -> bool:
@@ -95,9 +96,20 @@ class BrokerLink:
                 self._complain(_first(errors))
             except* Exception:  # the outermost loop: whatever it was, speech goes on by the other doors
                 _LOGGER.exception("The MQTT front door stumbled and starts again")
-            _heed()
+            self._heed()
             attempt = 0 if clock() - began > _STEADY_SECONDS else attempt + 1
             await asyncio.sleep(self._backoff.seconds(attempt - 1 if attempt else 0))
+
+    def close(self) -> None:
+        """Heed the cancelling that follows: ``wait_for`` of Python 3.11, which aiomqtt uses, can swallow it.
+
+        https://github.com/python/cpython/issues/86296; and ``cancelling`` counts too many there after a TaskGroup.
+        """
+        self._closing = True
+
+    def _heed(self) -> None:
+        if self._closing:
+            raise asyncio.CancelledError
 
     async def subscribe(self, topic: str) -> None:
         """Hear one more topic, now and after every reconnection."""
@@ -105,7 +117,7 @@ class BrokerLink:
         if self._client is not None:
             with suppress(MqttError):  # then the link is broken, and all topics are subscribed to again
                 await self._client.subscribe(topic)
-        _heed()
+        self._heed()
 
     async def unsubscribe(self, topic: str) -> None:
         """Hear it no more."""
@@ -113,7 +125,7 @@ class BrokerLink:
         if self._client is not None and topic not in self.topics:
             with suppress(MqttError):
                 await self._client.unsubscribe(topic)
-        _heed()
+        self._heed()
 
     async def _serve(self) -> None:
         async with self._connected() as client:
@@ -122,11 +134,15 @@ class BrokerLink:
                 await client.publish(
                     message.topic, message.payload, qos=1, retain=message.retain, timeout=_PUBLISH_SECONDS
                 )
-                _heed()
+                self._heed()
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise asyncio.CancelledError
 
-            codes = await client.subscribe([(topic, 1) for topic in self.topics])
-            _heed()
-            refused = [topic for topic, code in zip(self.topics, codes, strict=True) if code == _REFUSED]
+            topics = list(self.topics)
+            codes = await client.subscribe([(topic, 1) for topic in topics])
+            self._heed()
+            refused = [topic for topic, code in zip(topics, codes, strict=True) if code == _REFUSED]
             if refused:
                 _LOGGER.warning("The MQTT broker does not let this user read %s", ", ".join(refused))
             self._said = None
@@ -212,13 +228,6 @@ class BrokerLink:
         level = logging.DEBUG if why == self._said else logging.WARNING
         self._said = why
         _LOGGER.log(level, "The MQTT broker %s %s; it is tried again, and again", self._broker, why)
-
-
-def _heed() -> None:
-    """Be cancelled, where ``wait_for`` of Python 3.11, which aiomqtt waits with, has swallowed it (cpython #86296)."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 async def _attended(attend: Callable[[Publish], Awaitable[None]], publish: Publish) -> None:
