@@ -3,11 +3,11 @@
 import http.client
 import json
 import socket
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from wyoming_voice.errors import BadRequest, Deadline, EngineUnavailable, VoiceError
@@ -146,8 +146,13 @@ def _tokens(response: http.client.HTTPResponse) -> Iterator[int]:
         yield from text.feed(_text(json.loads(value)))
 
 
-def _text(event: Mapping[str, Any]) -> str:
-    if "error" in event:
-        raise EngineUnavailable(f"The completion server says: {str(event['error'])[:300]}")
-    choices = event.get("choices") or [{}]
-    return str(choices[0].get("text") or "")
+def _text(event: object) -> str:
+    """Return the piece of text of an event; empty where it has none, such as what was used in all."""
+    match event:
+        case {"error": error}:
+            raise EngineUnavailable(f"The completion server says: {str(error)[:300]}")
+        case {"choices": [{"text": str(text)}, *_]}:
+            return text
+        case {}:
+            return ""
+    raise ValueError("an event that is no object")

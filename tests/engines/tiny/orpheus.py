@@ -1,4 +1,4 @@
-"""A tiny Orpheus for the real classes of transformers and snac: ``orpheus.py FOLDER`` writes ``model``, ``codec``.
+"""A tiny Orpheus for the real classes of transformers and snac: ``orpheus.py FOLDER [model] [codec]``.
 
 The language model has the released one's vocabulary and ids, and weights set by hand: whatever it is asked, it says the
 same ``FRAMES`` frames and ends. Its layers give nothing, so that the token before decides: each step has an embedding
@@ -106,12 +106,14 @@ def codec(folder: Path) -> None:
     torch.save(snac.state_dict(), folder / "pytorch_model.bin")
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *parts: str) -> None:
     torch.manual_seed(0)
-    model(folder / "model")
-    tokenizer(folder / "model")
-    codec(folder / "codec")
+    if "model" in parts:
+        model(folder / "model")
+        tokenizer(folder / "model")
+    if "codec" in parts:
+        codec(folder / "codec")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *(sys.argv[2:] or ("model", "codec")))
