@@ -25,6 +25,8 @@ from wyoming_voice.errors import BadRequest, EngineUnavailable
 from .environment import ROOT, WorkerEngine, engine_python, make_tiny, probe, worker
 from .hearing import Sound, not_speech, part, read, sample, silence, text_of, word_error_rate
 
+pytestmark = pytest.mark.timeout(300)  # six models learn in 15 s, and in a minute where other tests keep the cores busy
+
 ENTRY = "wyoming_voice.engines.gigaam:GigaAM"
 SAID = {"привет": 0.6, "как": 1.4, "дела": 2.0}
 """What the tiny models hear in the first 3 s of beckett.wav, and when, counted from where the gate lets it begin."""
