@@ -54,12 +54,6 @@ class QwenAsr:
         most = options.get("max_tokens", 1024)
         if not isinstance(most, int) or most < 1:
             raise EngineUnavailable(f"The option max_tokens of qwen-asr must be a whole number above 0, not {most!r}.")
-        try:
-            import qwen_asr  # noqa: F401, PLC0415 (a worker's library)
-        except ImportError as error:
-            raise EngineUnavailable(
-                f"qwen-asr does not load ({error}). Run: ./run.sh engines install qwen-asr"
-            ) from error
         if lacking := missing(options):
             raise EngineUnavailable(lacking)
         self._gate = SpeechGate()

@@ -28,8 +28,13 @@ class TransformersRecogniser:
 
     def __init__(self, folder: Path, placement: Placement) -> None:
         """Load the model; raise EngineUnavailable when it does not load."""
-        from qwen_asr import Qwen3ASRModel  # noqa: PLC0415 (a worker's library)
-        from transformers import DynamicCache  # noqa: PLC0415
+        try:
+            from qwen_asr import Qwen3ASRModel  # noqa: PLC0415 (a worker's library)
+            from transformers import DynamicCache  # noqa: PLC0415
+        except ImportError as error:
+            raise EngineUnavailable(
+                f"qwen-asr does not load ({error}). Run: ./run.sh engines install qwen-asr"
+            ) from error
 
         package = load(Qwen3ASRModel, folder, placement)
         self.processor: Any = package.processor

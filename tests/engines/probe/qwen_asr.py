@@ -1,10 +1,9 @@
-"""Looks inside Qwen3-ASR, run by the engine's own interpreter; the last line it prints is JSON.
+"""Looks inside Qwen3-ASR, run by the engine's own interpreter: ``python qwen_asr.py FOLDER`` prints JSON.
 
-``windows FOLDER``: how far the first 8 s of the encoder's output change when a recording grows.
-``same FOLDER``: the package's ``generate`` and our loop, token by token, and our encoder's windows against the whole.
-``growth FOLDER``: what is computed while a recording grows.
-``cancel FOLDER``: how many steps a request takes that is left after two tokens.
-``vllm FOLDER``: what is asked of vLLM, and what its tokens become, with a stand-in for the package.
+``windows``: how far the first 8 s of the encoder's output change when a recording grows. ``same``: the package's
+``generate`` and our loop, token by token, and our encoder's windows against the whole. ``growth``: what is computed
+while a recording grows. ``cancel``: how many steps a request takes that is left after two tokens. ``vllm``: what is
+asked of vLLM, and what its tokens become, with a stand-in for the package.
 """
 
 import json
@@ -95,7 +94,7 @@ def same(folder: str) -> dict[str, Any]:
     return {"pairs": pairs, "apart": apart, "size": float(whole.abs().max())}
 
 
-def growth(folder: str) -> dict[str, Any]:
+def growth(folder: str) -> list[dict[str, Any]]:
     """Listen to a recording that grows, with a loop that goes on from what it has, and with a new one each time."""
     recogniser = load(folder)
     encoded, read = [], []
@@ -119,7 +118,7 @@ def growth(folder: str) -> dict[str, Any]:
                 "fresh": list(load(folder).listen(sound(seconds))(prompt, 12)),
             }
         )
-    return {"steps": steps}
+    return steps
 
 
 def cancel(folder: str) -> dict[str, Any]:
@@ -200,5 +199,6 @@ class Everything:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     torch.set_num_threads(1)
-    asked = {"windows": windows, "same": same, "growth": growth, "cancel": cancel, "vllm": vllm}
-    print(json.dumps(asked[sys.argv[1]](sys.argv[2])))
+    root = sys.argv[1]
+    seen = {look.__name__: look(f"{root}/random") for look in (windows, same, growth, cancel)}
+    print(json.dumps({**seen, "vllm": vllm(f"{root}/chain")}))
