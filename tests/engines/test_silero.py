@@ -209,7 +209,7 @@ def test_threads_are_ours_to_choose_and_a_seed_chooses_the_random_voice(data_dir
         ({"threads": 0}, "threads must be a whole number from 1 up"),
         ({"put_yo": "yes"}, "put_yo must be true or false"),
         ({"device": "quantum"}, "no device 'quantum'"),
-        ({"model": "v5_cis_base"}, r"v5_cis_base \(licence: MIT\) .* engines download silero"),
+        ({"model": "v5_cis_base"}, r"v5_cis_base \(licence: MIT\) .* engines install silero --weights"),
         ({"model": "broken"}, r"cannot load .*broken\.pt .* Remove the file"),
     ],
 )

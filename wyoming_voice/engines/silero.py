@@ -182,7 +182,7 @@ def _load(file: Path, options: Options) -> Any:
     except _DAMAGED as error:
         raise EngineUnavailable(
             f"Silero cannot load {file} ({type(error).__name__}: {error}). Remove the file, and run: "
-            "./run.sh engines download silero"
+            "./run.sh engines install silero --weights"
         ) from error
     torch.set_num_threads(threads)
     return model

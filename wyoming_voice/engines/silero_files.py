@@ -131,7 +131,7 @@ def silero_missing(options: Options) -> str | None:
         model = options.get("model") or DEFAULT_MODELS["silero"]
         return (
             f"Silero's model {model} (licence: {_licence(str(model))}) is not at "
-            f"{weights_folder('silero', options)}. Run: ./run.sh engines download silero"
+            f"{weights_folder('silero', options)}. Run: ./run.sh engines install silero --weights"
         )
     if not silero(options):
         return (
