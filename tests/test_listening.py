@@ -48,7 +48,7 @@ def test_pieces_joined_are_the_recording_however_it_was_fed(
     assert all(len(piece.pcm) % HEARD.width == 0 for piece in cuts[:-1])
 
 
-@pytest.mark.parametrize("seconds", [0.01, 1, 24.9, 25])
+@pytest.mark.parametrize("seconds", [0.01, 1, 21.9, 22])
 def test_a_recording_that_fits_is_one_piece_and_unchanged(seconds: float) -> None:
     pcm = noise(seconds)
     assert cut(pcm, Cutter()) == [Cut(pcm, 0.0)]
@@ -59,12 +59,12 @@ def test_a_recording_without_audio_is_no_piece() -> None:
 
 
 def test_one_sample_more_than_fits_makes_two_pieces_and_neither_is_a_splinter() -> None:
-    first, second = cut(noise(25) + b"\1\0", Cutter())
-    assert len(first.pcm) + len(second.pcm) == 25 * HEARD.byte_rate + 2
+    first, second = cut(noise(22) + b"\1\0", Cutter())
+    assert len(first.pcm) + len(second.pcm) == 22 * HEARD.byte_rate + 2
     assert len(second.pcm) >= HEARD.byte_rate
 
 
-@pytest.mark.parametrize("pause_at", [17.0, 20.0, 23.0])
+@pytest.mark.parametrize("pause_at", [15.0, 18.0, 20.5])
 def test_the_cut_is_in_the_pause(pause_at: float) -> None:
     pcm = noise(pause_at) + noise(0.2, level=0.001) + noise(30 - pause_at)
     first, second = cut(pcm, Cutter())
@@ -81,8 +81,8 @@ def test_the_quieter_of_two_pauses_is_taken_and_the_later_of_two_equal_ones() ->
 
 
 def test_the_short_closure_of_a_consonant_is_no_pause() -> None:
-    pcm = noise(18) + silence(0.06, HEARD) + noise(3) + noise(0.3, level=0.02) + noise(10)
-    assert 21 < cut(pcm, Cutter())[1].start_seconds < 21.4
+    pcm = noise(16) + silence(0.06, HEARD) + noise(3) + noise(0.3, level=0.02) + noise(10)
+    assert 19 < cut(pcm, Cutter())[1].start_seconds < 19.4
 
 
 def test_full_scale_is_not_mistaken_for_quiet() -> None:

@@ -64,7 +64,7 @@ class Activity:
             process.forget(number)
 
     async def warm(self) -> None:
-        """Start the process, so that the first stream does not wait for it; nothing happens where no detector is installed."""
+        """Start the process, where a detector is installed, so that the first stream does not wait for it."""
         with suppress(EngineUnavailable):
             async with self.stream():
                 pass

@@ -234,7 +234,7 @@ class Hearing(_Section):
     )
     endpointing: bool = Field(
         default=False,
-        description="Wyoming: find the end of speech here, and answer without waiting for the client's end",
+        description="Wyoming: find the end of speech here, not where the client ends its audio",
     )
     terms: tuple[str, ...] = Field(
         default=(), description="Names and words to expect in every recording, for engines that can be told"
