@@ -1,10 +1,12 @@
 """The add-on's container, without Docker: its scripts by their own paths and first lines, in namespaces of their own.
 
-Run by ``unshare`` in new mount and network namespaces: ``start.py FOLDER OPTIONS BROKER``. The root folder is this
-machine's, with /data, /config, /run, /command and /opt of the container's own. A stand-in for the Supervisor answers at
-http://supervisor (port 80, as the real one), and the ports are the real ones. Prints what happened as JSON.
+Run by ``unshare`` in new mount and network namespaces: ``start.py FOLDER CASE``. The root folder is this machine's,
+with /data, /config, /run, /command and /opt of its own; or, with ``image`` in the case, FOLDER as it is. A stand-in
+for the Supervisor answers at http://supervisor (port 80, as the real one), and the ports are the real ones. Prints what
+happened as JSON.
 """
 
+import encodings.idna  # noqa: F401 - looked for when a name is, and then this Python's folder is gone
 import fcntl
 import json
 import os
@@ -45,32 +47,36 @@ def bind(path: Path, root: Path) -> None:
         mount("--bind", str(path), str(target))
 
 
-def build(root: Path, options: dict[str, Any], own: str) -> None:
-    """Make the root folder."""
+def borrow(root: Path) -> None:
+    """Make a root folder of this machine's, with our Python in place of the image's."""
     for path in Path("/").iterdir():
         if path.name not in OWN:
             bind(path, root)
     for path in [*Path("/opt").iterdir(), *Path("/etc").iterdir()]:
         if path.name != "hosts":
             bind(path, root)
-    for name in OWN:
-        (root / name).mkdir(exist_ok=True)
-    (root / "etc" / "hosts").write_text("127.0.0.1 localhost supervisor\n")
     for needed in {HERE, Path(sys.prefix), Path(sys.base_prefix)}:  # they may lie in a folder that was left out
         if needed.parts[1] in {"data", "config", "run", "tmp"}:
             bind(Path(*needed.parts[:3]), root)
-    for script in ("with-contenv", "bashio"):
-        shutil.copy(HERE / script, root / "command" / script)
     python = root / "opt" / "wyoming-voice" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
+
+
+def furnish(root: Path, options: dict[str, Any], own: str) -> None:
+    """Put in what s6-overlay, bashio and the Supervisor bring into a container."""
+    for name in OWN:
+        (root / name).mkdir(exist_ok=True)
+    (root / "etc" / "hosts").write_text("127.0.0.1 localhost supervisor\n")
+    for script in ("with-contenv", "bashio"):
+        shutil.copy(HERE / script, root / "command" / script)
     halt = root / "run" / "s6" / "basedir" / "bin" / "halt"
-    halt.parent.mkdir(parents=True)
+    halt.parent.mkdir(parents=True, exist_ok=True)
     halt.write_text("#!/bin/sh\necho halted >/run/halted\n")
     halt.chmod(0o755)
     results = root / "run" / "s6-linux-init-container-results"
-    results.mkdir(parents=True)
+    results.mkdir(parents=True, exist_ok=True)
     (results / "exitcode").write_text("0\n")
     (root / "data" / "options.json").write_text(json.dumps(options))
     if own:
@@ -130,13 +136,21 @@ def get(source: str, path: str) -> int:
 
 
 def script(service: str, name: str, *arguments: str) -> list[str]:
-    return [str(SERVICES / service / name), *arguments]
+    """Return the command of a service: where the image has it, or else where the checkout does."""
+    there = Path("/etc/s6-overlay/s6-rc.d") / service / name
+    return [str(there if there.exists() else SERVICES / service / name), *arguments]
 
 
 def main() -> None:
     root = Path(sys.argv[1])
     case = json.loads(sys.argv[2])
-    build(root, case["options"], case.get("own", ""))
+    image = bool(case.get("image"))
+    if image:
+        for path in ("/proc", "/dev"):
+            mount("--rbind", path, f"{root}{path}")
+    else:
+        borrow(root)
+    furnish(root, case["options"], case.get("own", ""))
     raise_loopback()
     Supervisor.broker = case.get("broker")
     api = ThreadingHTTPServer(("127.0.0.1", 80), Supervisor)
