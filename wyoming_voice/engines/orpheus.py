@@ -132,12 +132,16 @@ def _source(options: Options, sampling: Sampling) -> TokenSource:
         return CompletionTokens(str(url), model, sampling, os.environ.get(KEY))
     from .orpheus_lm import LlamaTokens  # noqa: PLC0415 (a worker's library, and a slow one)
 
+    placement = place(options)
+    compiled = bool(options.get("compile"))
+    if compiled and not placement.on_gpu:
+        _LOGGER.warning("compile is not used on a CPU, where it takes minutes and makes nothing faster")
     return LlamaTokens(
         weights_folder("orpheus", options),
-        place(options),
+        placement,
         sampling,
         static=bool(options.get("static_cache")),
-        compiled=bool(options.get("compile")),
+        compiled=compiled and placement.on_gpu,
     )
 
 

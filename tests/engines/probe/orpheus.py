@@ -2,8 +2,8 @@
 
 ``generate FOLDER``: our step loop beside transformers' ``generate``, greedy and with lots, on each kind of cache.
 ``windows FOLDER``: frames decoded in windows beside all at once, and the codec's frames encoded again.
-``cost FOLDER``: what loading, the first sound and speech take (printed with ``cpu`` in docs/engines.md).
-``codec``: what full-size random weights of SNAC take on this machine.
+``cost FOLDER``: what loading, the first sound and speech take.
+``codec FOLDER``: what SNAC of the released size takes, with random weights that it writes into the folder.
 """
 
 import json
@@ -123,7 +123,7 @@ def cost(folder: Path) -> dict[str, Any]:
     engine = Orpheus({"model": str(folder / "model"), "codec": str(folder / "codec")})
     loaded = time.perf_counter()
     list(engine.synthesize(Segment(text="Раз.", voice="tara")))
-    spoke = time.perf_counter()
+    spoke, used = time.perf_counter(), time.process_time()
     first, samples = 0.0, 0
     for chunk in engine.synthesize(Segment(text="Сегодня хорошая погода, мы идём гулять.", voice="tara")):
         samples += len(chunk.audio) // 2
@@ -134,6 +134,7 @@ def cost(folder: Path) -> dict[str, Any]:
         "memory_mb": psutil.Process().memory_info().rss / 1e6,
         "first_audio_seconds": first,
         "real_time_factor": (done - spoke) / (samples / 24_000),
+        "processor_seconds_per_second": (time.process_time() - used) / (samples / 24_000),
     }
 
 
@@ -161,10 +162,10 @@ def codec(folder: Path) -> dict[str, Any]:
     for count in (3, 5, 6, 17):  # windows of 1, 1, 2 and 12 new frames
         frames = [(1, 2, 3, 4, 5, 6, 7)] * count
         snac.decode(frames)
-        begin = time.perf_counter()
+        begin = time.process_time()
         for _ in range(3):
             snac.decode(frames)
-        found[f"ms for {count} frames"] = (time.perf_counter() - begin) / 3 * 1000
+        found[f"processor ms for {count} frames"] = (time.process_time() - begin) / 3 * 1000
     return found
 
 
