@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 
 from tests.engines.environment import WorkerEngine, make_tiny, worker
+from tests.engines.hearing import read
 from wyoming_voice.engines.protocol import HEARD_RATE, Piece
 from wyoming_voice.engines.table import engines
 
@@ -54,8 +55,6 @@ def main() -> None:
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--speech", type=Path, required=True, help="a WAV file with somebody speaking")
     asked = parser.parse_args()
-    from tests.engines.hearing import read
-
     speech = np.tile(read(asked.speech), 40)[: 25 * HEARD_RATE]
     with TemporaryDirectory() as folder:
         progress(f"a model of {asked.random} is made")

@@ -1,7 +1,7 @@
 """What every engine that hears promises, Moonshine, faster-whisper and Qwen3-ASR alike."""
 
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,14 @@ MODEL = "WYOMING_VOICE_WHISPER_MODEL"
 """Names the folder of a real model, which then keeps the same promises."""
 
 
+@pytest.fixture(scope="module")
+def qwen_asr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsrEngine]:
+    folder = make_tiny("qwen-asr", tmp_path_factory.mktemp("qwen-asr"), "Включи свет на кухне.")
+    options = {"model": str(folder / "chain")}
+    with worker("qwen-asr", engines()["qwen-asr"].entry, "asr", options, folder) as engine:
+        yield engine
+
+
 @pytest.fixture(
     scope="module", params=["moonshine", "tiny whisper", "tiny qwen-asr", *(["whisper"] if MODEL in os.environ else [])]
 )
@@ -29,11 +37,7 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         module = pytest.importorskip("wyoming_voice.engines.moonshine")
         return module.Moonshine({})  # type: ignore[no-any-return]
     if request.param == "tiny qwen-asr":
-        folder = make_tiny("qwen-asr", tmp_path_factory.mktemp("qwen-asr"), "Включи свет на кухне.") / "chain"
-        stack = ExitStack()
-        request.addfinalizer(stack.close)
-        options = {"model": str(folder)}
-        return stack.enter_context(worker("qwen-asr", engines()["qwen-asr"].entry, "asr", options, folder.parent))
+        return request.getfixturevalue("qwen_asr")  # type: ignore[no-any-return]
     tiny_whisper = pytest.importorskip("tests.engines.tiny_whisper")
     module = pytest.importorskip("wyoming_voice.engines.whisper")
     if request.param == "whisper":

@@ -92,8 +92,8 @@ def missing(options: Options) -> str | None:
         )
     if aligner and not _is_complete(aligner):
         return (
-            f"Qwen3-ASR has no aligner in {aligner}. Run: ./run.sh engines install qwen-asr --weights --model {ALIGNER}, "
-            "and leave out the option aligner."
+            f"Qwen3-ASR has no aligner in {aligner}. Leave out the option aligner, and for the times of words run: "
+            f"./run.sh engines install qwen-asr --weights --model {ALIGNER}"
         )
     return None
 

@@ -6,7 +6,7 @@
 ``random``: nothing means anything, but everything has an effect: to compare ways to compute.
 ``aligner``: a forced aligner with random weights.
 
-With a SIZE (``0.6b``, ``1.7b``) there is one, called that: a ``chain`` that computes as much as the released model does.
+With a SIZE (``0.6b``, ``1.7b``) there is one, called that: a ``chain`` that computes as much as the released model.
 """
 
 import json
