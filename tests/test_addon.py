@@ -23,6 +23,8 @@ EXAMPLES: dict[str, Any] = {
     "keep_loaded": ["moonshine"],
     "disable": ["espeak"],
     "normalize": False,
+    "endpointing": True,
+    "terms": ["Spotify", "Алиса"],
     "http_token": "correct horse",
     "log_level": "debug",
 }
@@ -72,6 +74,8 @@ def test_options_become_settings(written: Written) -> None:
     assert found.engine("moonshine").ttl is None
     assert not found.engine("espeak").enabled
     assert not found.text.normalize
+    assert found.listening.endpointing
+    assert found.listening.terms == ("Spotify", "Алиса")
     assert found.auth.tokens == ("correct horse",)
     assert found.log_level == "debug"
 

@@ -46,8 +46,11 @@ def chosen(options: Options) -> Iterator[tuple[Key, object]]:
         yield ("languages",), [_text(language).lower() for language in languages]
     for row in _list(options.get("voices")):
         yield ("voices", _text(row["language"]).lower()), _text(row["voice"])
-    if isinstance(normalize := options.get("normalize"), bool):
-        yield ("text", "normalize"), normalize
+    for name, section in (("normalize", "text"), ("endpointing", "listening")):
+        if isinstance(wanted := options.get(name), bool):
+            yield (section, name), wanted
+    if terms := _list(options.get("terms")):
+        yield ("listening", "terms"), terms
     if token := _text(options.get("http_token")):
         yield ("auth", "tokens"), [token]
     yield from _engines(options)
