@@ -37,7 +37,7 @@ def test_every_engine_that_the_guide_installs_is_there(name: str) -> None:
 @pytest.mark.parametrize(("name", "language"), [("home-assistant.md", "en"), ("home-assistant.ru.md", "ru")])
 def test_the_options_of_the_add_on_have_the_names_that_the_guide_uses(name: str, language: str) -> None:
     said = yaml.safe_load((ROOT / "addon" / "translations" / f"{language}.yaml").read_text("utf-8"))["configuration"]
-    for option in ("install", "keep_loaded", "voices"):
+    for option in ("install", "keep_loaded", "voices", "endpointing"):
         assert f"*{said[option]['name']}*" in guide(name)
 
 
