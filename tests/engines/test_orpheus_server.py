@@ -198,6 +198,7 @@ def test_an_address_that_is_none_is_told(url: str) -> None:
         CompletionTokens(url, "orpheus", SAMPLING, None)
 
 
+@pytest.mark.timeout(300)  # importing torch takes a minute where everybody does it at once
 def test_a_worker_speaks_with_the_tokens_of_a_server(
     server: Completions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 ``generate FOLDER``: our step loop beside transformers' ``generate``, greedy and with lots, on each kind of cache.
 ``windows FOLDER``: frames decoded in windows beside all at once, and the codec's frames encoded again.
+``steps FOLDER``: in how many steps a word is spoken, and how many of them have sound.
 ``cost FOLDER``: what loading, the first sound and speech take.
 ``codec FOLDER``: what SNAC of the released size takes, with random weights that it writes into the folder.
 """
@@ -116,6 +117,12 @@ def _encoded_by_the_package(codec: SnacCodec, samples: Any) -> list[list[int]]:
     ]
 
 
+def steps(folder: Path) -> dict[str, Any]:
+    engine = Orpheus({"model": str(folder / "model"), "codec": str(folder / "codec"), "temperature": 0})
+    chunks = list(engine.synthesize(Segment(text="Раз.", voice="tara")))
+    return {"steps": len(chunks), "sounding": sum(1 for chunk in chunks if chunk.audio)}
+
+
 def cost(folder: Path) -> dict[str, Any]:
     import psutil
 
@@ -170,5 +177,7 @@ def codec(folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    found = {"generate": generate, "windows": windows, "cost": cost, "codec": codec}[sys.argv[1]](Path(sys.argv[2]))
+    found = {"generate": generate, "windows": windows, "steps": steps, "cost": cost, "codec": codec}[sys.argv[1]](
+        Path(sys.argv[2])
+    )
     print(json.dumps(found))
