@@ -167,9 +167,8 @@ def test_a_loop_is_cut_and_told_without_what_was_said(
     assert "Включи" not in log
 
 
-def test_a_text_without_end_has_a_budget(brief: WorkerEngine, clip: Sound, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_text_without_end_has_a_budget(brief: WorkerEngine, clip: Sound) -> None:
     assert text_of(brief.transcribe(Piece(clip))) == "Включи свет на"
-    assert "was cut after 3 tokens" in capfd.readouterr().err
 
 
 # How it lives
