@@ -35,12 +35,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns 0, 1 for a failure, 2 for a wrong command line or configuration."""
     chosen = _parser().parse_args(arguments)
     from .config import ConfigError, load  # noqa: PLC0415 - `--help` and a mistyped command answer at once
+    from .migrate import migrate  # noqa: PLC0415
 
     try:
-        settings = load(_config_file(chosen.config), _environment(chosen))
+        notices: list[str] = []
+        if chosen.command == "config":
+            return migrate(_config_file(chosen.config))
+        settings = load(_config_file(chosen.config), _environment(chosen), notices)
     except ConfigError as error:
         print(error.text, file=sys.stderr)
         return 2
+    if notices:
+        print("\n".join(notices), file=sys.stderr)
     quiet = logging.INFO if chosen.command == "serve" else logging.WARNING
     logging.basicConfig(
         level=max(_LEVELS[settings.log_level], quiet) if settings.log_level == "info" else _LEVELS[settings.log_level],
@@ -126,7 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     text.add_argument("--for", dest="engine", metavar="ENGINE", help="as this engine gets it; see `engines`")
 
     transcribe = commands.add_parser("transcribe", parents=[common], help="write down what recordings say")
-    transcribe.add_argument("files", nargs="+", metavar="FILE", help="any audio file; - for standard input")
+    transcribe.add_argument("files", nargs="*", metavar="FILE", help="any audio file; - for standard input")
+    transcribe.add_argument("--audio", action="append", metavar="FILE", help="the same, by name")
     transcribe.add_argument("--language", metavar="CODE", help="what is spoken: ru, en, … (default: your first one)")
     transcribe.add_argument("--model", metavar="NAME", help="see the command `engines`")
     transcribe.add_argument("--json", action="store_true", help="one JSON object a file, with times")
@@ -148,10 +155,16 @@ def _parser() -> argparse.ArgumentParser:
             chosen.add_argument("--weights-from", metavar="FOLDER", help="take the weights from here: no internet")
             chosen.add_argument("--model", metavar="NAME", help="weights of this model (default: the configured one)")
 
+    _more_commands(commands, common)
+    return parser
+
+
+def _more_commands(commands: "argparse._SubParsersAction[_Parser]", common: _Parser) -> None:
+    config = commands.add_parser("config", parents=[common], help="rewrite the configuration of an older tool")
+    config.add_argument("action", choices=("migrate",), help="write it in the new form, and keep the old one beside it")
     commands.add_parser("doctor", parents=[common], help="check the installation and say what to do")
     bench = commands.add_parser("bench", parents=[common], help="measure; prints the tables of the README")
     bench.add_argument("names", nargs="*", metavar="TABLE", help="only these")
-    return parser
 
 
 def _voices_parser(commands: "argparse._SubParsersAction[_Parser]", common: _Parser) -> None:
@@ -163,9 +176,7 @@ def _voices_parser(commands: "argparse._SubParsersAction[_Parser]", common: _Par
     late.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add = actions.add_parser("add", parents=[late], help="make a voice of recordings, or of a description")
     add.add_argument("name", metavar="NAME", help="what it is called from now on")
-    add.add_argument(
-        "--audio", action="append", metavar="FILE", help="5 to 15 s of clear speech; repeatable"
-    )
+    add.add_argument("--audio", action="append", metavar="FILE", help="5 to 15 s of clear speech; repeatable")
     add.add_argument("--text", action="append", metavar="TEXT", help="what it says; recognised where it is left out")
     add.add_argument("--description", metavar="TEXT", help="a voice in words, in place of a recording")
     add.add_argument("--engine", metavar="ENGINE", help="who speaks with it: qwen-tts, orpheus (default: the first)")

@@ -151,12 +151,15 @@ def _reads(settings: Settings, engine: str | None) -> frozenset[str]:
 
 async def transcribe(settings: Settings, chosen: argparse.Namespace) -> int:
     """Write down what recordings say, one after another; a bad one does not stop the others."""
+    files = [*chosen.files, *(chosen.audio or ())]
+    if not files:
+        raise BadRequest("Which recording? ./run.sh transcribe FILE")
     status = 0
     async with open_app(settings) as app:
         await app.voices.look()
-        for name in chosen.files:
+        for name in files:
             try:
-                await _transcribe(app, name, chosen)
+                await _transcribe(app, name, chosen, alone=len(files) == 1)
             except VoiceError as error:
                 _progress("")
                 print(f"{name}: {error.text}", file=sys.stderr)
@@ -164,7 +167,7 @@ async def transcribe(settings: Settings, chosen: argparse.Namespace) -> int:
     return status
 
 
-async def _transcribe(app: App, name: str, chosen: argparse.Namespace) -> None:
+async def _transcribe(app: App, name: str, chosen: argparse.Namespace, *, alone: bool) -> None:
     file = io.BytesIO(sys.stdin.buffer.read()) if name == "-" else Path(name)
     if isinstance(file, Path) and not file.is_file():
         raise BadRequest("There is no such file.")
@@ -180,7 +183,7 @@ async def _transcribe(app: App, name: str, chosen: argparse.Namespace) -> None:
         segments = [{**asdict(piece), "text": piece.text.strip()} for piece in pieces]
         print(json.dumps({"file": name, "text": text, "segments": segments}, ensure_ascii=False))
     else:
-        print(text if len(chosen.files) == 1 else f"{name}: {text}")
+        print(text if alone else f"{name}: {text}")
     sys.stdout.flush()
 
 

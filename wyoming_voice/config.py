@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, Strict, ValidationError, model_validator
 
 from .config_mistake import guess, names, sentences
+from .config_old import in_new_form, is_old, translate
 from .config_source import Key, NotYaml, Source, environment, read_yaml
 from .config_type import (
     BrokerAddress,
@@ -254,6 +255,9 @@ class Settings(_Section):
     voices: Annotated[dict[Language, str], BeforeValidator(empty)] = Field(
         default={}, description="The voice for each language, where a request names none"
     )
+    prefer: tuple[str, ...] = Field(
+        default=(), description="Engines in your order; the others follow in ours, which `./run.sh engines` shows"
+    )
     data_dir: Path = Field(
         default=Path("data"), description="Folder of voices, weights and outputs, relative to the folder of config.yml"
     )
@@ -283,14 +287,20 @@ class Settings(_Section):
         return self.engines.get(name, EngineSettings())
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+def load(path: Path | None, environ: Mapping[str, str], notices: list[str] | None = None) -> Settings:
     """Read the settings: the defaults, over them the file (None: no file), over it the environment.
 
-    ``data_dir`` comes back absolute. Raises ConfigError with every mistake there is, one a line.
+    ``data_dir`` comes back absolute. A file of the older tool is understood; ``notices`` gets a text that shows its new
+    form. Raises ConfigError with every mistake there is, one a line.
     """
-    source = Source("the defaults") if path is None else _read(path)
+    source = Source("the defaults") if path is None else read(path)
+    if is_old(source):
+        moved = translate(source)
+        if notices is not None:
+            notices.append(f"{path} has keys of an older tool. In their place (`./run.sh config migrate` writes it):")
+            notices.append(in_new_form(moved))
     environment(source, environ, _names)
-    found = [*_unknown_engines(source.values), *_unknown_devices(source.values)]
+    found = [*_unknown_engines(source.values), *_unknown_devices(source.values), *_not_preferred(source.values)]
     try:
         settings = Settings.model_validate(source.values)
     except ValidationError as error:
@@ -323,7 +333,8 @@ def _placed(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(update={"data_dir": data_dir, "outputs": outputs, "bridge": bridge, "mqtt": mqtt})
 
 
-def _read(path: Path) -> Source:
+def read(path: Path) -> Source:
+    """Read a file as it stands; raises ConfigError."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
@@ -370,6 +381,15 @@ def _unknown_engines(values: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
             yield (*key, "type"), f"no such engine{_which(kind)}"
         elif kind is None and uri is None and name not in engines():
             yield key, f"no such engine{_which(name, '; a name of your own needs a type or a uri')}"
+
+
+def _not_preferred(values: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
+    """Find names in ``prefer`` that no engine has."""
+    known = [*engines(), *_named(values, "engines")]
+    wanted = values.get("prefer")
+    for number, name in enumerate(wanted if isinstance(wanted, list) else (), 1):
+        if isinstance(name, str) and name not in known:
+            yield ("prefer", f"[{number}]"), f"no such engine{_which(name)}"
 
 
 def _which(name: str, more: str = "") -> str:

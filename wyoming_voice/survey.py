@@ -38,7 +38,8 @@ def survey(settings: Settings, remote: Mapping[str, Info], library: Iterable[Lib
 def _places(settings: Settings) -> Iterator[Place]:
     """Yield the engines in use: those with a name of the user's own first, then the table's in its order."""
     known = engines()
-    for name in [*(name for name in settings.engines if name not in known), *known]:
+    there = [*(name for name in settings.engines if name not in known), *known]
+    for name in dict.fromkeys([*(name for name in settings.prefer if name in there), *there]):
         engine = settings.engine(name)
         if engine.enabled:
             spec = None if engine.uri else known[engine.type or name]
