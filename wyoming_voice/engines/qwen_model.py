@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import torch
+from safetensors import SafetensorError
 
 from wyoming_voice.errors import EngineUnavailable
 
@@ -41,6 +41,8 @@ class QwenModel:
         """Load a model's folder. Raises EngineUnavailable for what is missing, broken or too large."""
         self.placement = place(options)
         import_torchaudio()
+        for chatty in ("qwen_tts", "sox"):  # defaults that nobody uses, and a program that nobody needs
+            logging.getLogger(chatty).setLevel(logging.ERROR)
         package = importlib.import_module("qwen_tts")
         try:
             self.package = package.Qwen3TTSModel.from_pretrained(
@@ -49,7 +51,7 @@ class QwenModel:
                 dtype=self.placement.dtype,
                 attn_implementation=self.placement.attention,
             )
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise EngineUnavailable(
                 f"Qwen3-TTS cannot load {folder} ({error}). If memory is too small, use the 0.6B model; else fetch the "
                 "weights again: ./run.sh engines install qwen-tts --weights"
@@ -78,14 +80,9 @@ def _settings(options: Options) -> Mapping[str, object]:
         if value is None:
             continue
         if not isinstance(value, bool | int | float) or isinstance(value, bool) != (kind is bool):
-            raise EngineUnavailable(f"The option {name} of qwen-tts must be a {kind.__name__}, not {value!r}.")
+            wanted = "true or false" if kind is bool else "a number"
+            raise EngineUnavailable(f"The option {name} of qwen-tts must be {wanted}, not {value!r}.")
         if not least <= value <= most:
             raise EngineUnavailable(f"The option {name} of qwen-tts must be {least} to {most}, not {value}.")
         settings[name] = kind(value)
     return settings
-
-
-def synchronized() -> None:
-    """Wait until a GPU has done what it was given, for measuring."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()

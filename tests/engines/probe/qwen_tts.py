@@ -5,6 +5,7 @@ python probe/qwen_tts.py WHAT MODELS RECORDING    prints one line of JSON; MODEL
 
 import json
 import logging
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from wyoming_voice.engines.protocol import Reference, Segment
 from wyoming_voice.engines.qwen_model import QwenModel
 from wyoming_voice.engines.qwen_talker import Prompt, Sampling, Talker
 from wyoming_voice.engines.qwen_tts import QwenTts
+from wyoming_voice.errors import EngineUnavailable
 
 TEXT = "Привет, как дела? The quick brown fox."
 GREEDY = {"do_sample": False, "subtalker_dosample": False}
@@ -195,12 +197,15 @@ def trouble(models: Path, _recording: str) -> object:
     handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
     logging.getLogger("wyoming_voice.engines.qwen_tts").addHandler(handler)
     found = {}
-    for name, options in {"loop": {**GREEDY, "repetition_penalty": 1.0}, "endless": {}, "silent": {}}.items():
+    for name in ("loop", "endless", "silent"):
         said.clear()
-        engine = QwenTts({"model": str(models / "voice_design"), "data_dir": tempfile.mkdtemp(), **options})
+        engine = QwenTts({"model": str(models / "voice_design"), "data_dir": tempfile.mkdtemp()})
         model = engine._model
         with torch.inference_mode():
             model.talker._barred[model.package.model.talker.config.codec_eos_token_id] = True
+            if name == "loop":
+                model.talker._barred[2:] = True
+                model.talker._barred[0] = True
             if name == "silent":
                 last = model.codec.decoder.decoder[-1].conv
                 last.weight.zero_()
@@ -219,6 +224,9 @@ def prompts(models: Path, recording: str) -> object:
     def same(one: Prompt, other: Prompt) -> bool:
         return one.embeds.shape == other.embeds.shape and torch.allclose(one.embeds, other.embeds)
 
+    styled = [write(TEXT, "auto", "ryan", style) for style in (None, "loud")]
+    model.package.model.tts_model_size = "0b6"
+    small = [write(TEXT, "auto", "ryan", style) for style in (None, "loud")]
     single = base.cloner.voice([Reference(recording, "как дела")])
     double = base.cloner.voice([Reference(recording, "как дела"), Reference(recording, "как дела")])
     mixed = base.cloner.voice([Reference(recording), Reference(recording, "как дела")])
@@ -226,21 +234,49 @@ def prompts(models: Path, recording: str) -> object:
     return {
         "auto is the dialect": same(write(TEXT, "auto", "eric", None), write(TEXT, "chinese", "eric", None)),
         "english is the dialect": same(write(TEXT, "auto", "eric", None), write(TEXT, "english", "eric", None)),
-        "a style is nothing": same(write(TEXT, "auto", "eric", None), write(TEXT, "auto", "eric", "loud")),
+        "a style is nothing": same(*styled),
+        "a style is nothing to a small model": same(*small),
         "frames": [len(voice.codes) for voice in (single, double, mixed, seven)],
         "texts": [voice.text for voice in (single, double, mixed)],
         "embedding": float((single.embedding - double.embedding).abs().max()),
     }
 
 
+def options(models: Path, _recording: str) -> object:
+    """Load with wrong options and broken weights; returns what is said of each."""
+    wrong = [
+        {"temperature": "hot"},
+        {"top_p": 3},
+        {"first_frames": 0},
+        {"device": "cuda:7"},
+        {"dtype": "int3"},
+        {"attn_implementation": "best"},
+    ]
+    broken = Path(tempfile.mkdtemp()) / "broken"
+    shutil.copytree(models / "custom_voice", broken)
+    (broken / "model.safetensors").write_bytes(b"nothing")
+    said = []
+    for given in [*wrong, {"model": str(broken)}]:
+        try:
+            QwenTts({"model": str(models / "custom_voice"), "data_dir": tempfile.mkdtemp(), **given})
+        except EngineUnavailable as error:
+            said.append(error.text)
+    return said
+
+
+def likeness(model: Path, recording: str) -> object:
+    """Clone a recording with real weights; returns how like it the speech is, by the model's speaker encoder."""
+    base = QwenModel(model, {"data_dir": tempfile.mkdtemp()})
+    voice = base.cloner.voice([Reference(recording)])
+    prompt = base.writer.cloned("The weather is fine today, and we are going to the park.", "english", voice)
+    stream = voice.decoded.branch()
+    spoken_samples = np.concatenate([stream.push(frame[None]) for frame in base.talker.frames(prompt, 1, 100)])
+    embedded = base.package.model.extract_speaker_embedding(audio=spoken_samples, sr=24_000)
+    return float(torch.cosine_similarity(embedded.float(), voice.embedding.float(), dim=0))
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    wanted = {
-        "generate": generate,
-        "decode": decode,
-        "draw": draw,
-        "sound": sound,
-        "trouble": trouble,
-        "prompts": prompts,
-    }
+    asked = [generate, decode, draw, sound, trouble, prompts, options, likeness]
+    wanted = {function.__name__: function for function in asked}
     print(json.dumps({what: wanted[what](Path(sys.argv[2]), sys.argv[3]) for what in sys.argv[1].split(",")}))
