@@ -7,13 +7,13 @@ waits for it.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from .errors import Busy, Deadline, EngineUnavailable, VoiceError, WorkerLost
-from .schedule import DevicePlan, EnginePlan, EngineState, Schedule, Slot, State, Turn, Worker
+from .schedule import DevicePlan, EnginePlan, EngineState, Line, Schedule, Slot, State, Turn, Worker
 
 __all__ = ["DevicePlan", "EnginePlan", "EngineState", "Pool", "Ticket", "Worker"]
 
@@ -45,6 +45,7 @@ class Ticket:
     """One request's place: admitted, it may take one turn after another."""
 
     engine: str
+    _line: Line = field(repr=False)
     _pool: "Pool" = field(repr=False)
 
     @asynccontextmanager
@@ -53,7 +54,7 @@ class Ticket:
 
         A worker that loses its request inside the block (WorkerLost, Deadline) is abandoned.
         """
-        slot = await self._pool._wait_for_turn(self.engine)  # noqa: SLF001 - a ticket is a part of its pool
+        slot = await self._pool._wait_for_turn(self._line)  # noqa: SLF001 - a ticket is a part of its pool
         worker = slot.worker
         assert worker is not None, "a granted slot has a worker"
         lost = False
@@ -97,16 +98,21 @@ class Pool:
 
     @contextmanager
     def ticket(self, engine: str) -> Iterator[Ticket]:
-        """Admit a request; raises Busy when as many wait as may, with the time after which there should be room."""
-        line = self._lines[engine]
+        """Admit a request; raises Busy when as many wait as may, with the time after which there should be room.
+
+        EngineUnavailable: the engine is gone since the request chose it.
+        """
         if self._closed:
             raise EngineUnavailable("The server is stopping; try again in a moment.")
+        line = self._lines.get(engine)
+        if line is None:
+            raise EngineUnavailable(f"The engine {engine} was just taken out of the configuration; ask again.")
         if line.tickets >= line.plan.workers + line.plan.queue:
             seconds = line.wait_seconds
             raise Busy(f"{line.tickets} requests wait for {engine} already; try again in {seconds:.0f} s.", seconds)
         line.tickets += 1
         try:
-            yield Ticket(engine, self)
+            yield Ticket(engine, line, self)
         finally:
             line.tickets -= 1
             self._act()  # the worker that was kept for it may be idle now
@@ -124,6 +130,17 @@ class Pool:
             if slot.state is State.READY:
                 self._stop(slot)
             slot.unwanted = slot.state is State.BUSY
+
+    def reconfigure(
+        self, engines: Mapping[str, EnginePlan], devices: Mapping[str, DevicePlan], changed: Iterable[str]
+    ) -> Mapping[str, str]:
+        """Take new plans; requests that have a ticket keep the workers that they know, and others get new ones.
+
+        Returns the names under which the engines that changed or are gone are still started for those requests.
+        """
+        renamed = self._schedule.reconfigure(engines, devices, changed)
+        self._act()
+        return renamed
 
     async def close(self) -> None:
         """End every worker and every wait."""
@@ -143,11 +160,10 @@ class Pool:
 
     # Turns
 
-    async def _wait_for_turn(self, engine: str) -> Slot:
+    async def _wait_for_turn(self, line: Line) -> Slot:
         if self._closed:
             raise EngineUnavailable("The server is stopping; try again in a moment.")
-        turn = _Turn(engine, asyncio.get_running_loop().create_future())
-        line = self._lines[engine]
+        turn = _Turn(line.name, asyncio.get_running_loop().create_future())
         self._schedule.waiting.append(turn)
         line.waiting += 1
         self._act()
@@ -156,7 +172,7 @@ class Pool:
                 return await asyncio.shield(turn.granted)
         except TimeoutError:
             self._withdraw(turn)
-            raise Busy(f"No turn on {engine} came free in {_LONGEST_WAIT:.0f} s.", line.turn_seconds) from None
+            raise Busy(f"No turn on {line.name} came free in {_LONGEST_WAIT:.0f} s.", line.turn_seconds) from None
         except asyncio.CancelledError:
             self._withdraw(turn)
             raise

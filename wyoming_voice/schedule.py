@@ -3,9 +3,10 @@
 ``pool.py`` acts on them.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import count
 from typing import Final, Protocol
 
 _FIRST_GUESS: Final = 1.0  # seconds of a turn, before one was measured
@@ -94,6 +95,7 @@ class Turn:
 class Line:
     """One engine's plan, slots and how busy it is."""
 
+    name: str
     plan: EnginePlan
     slots: list[Slot]
     tickets: int = 0
@@ -103,6 +105,13 @@ class Line:
     """How long its last worker took to load; None: there was none yet."""
     no_more_before: float = 0.0
     """When one more worker may be started than there are: the last one tried did not start."""
+    leaving: bool = False
+    """Whether it is here for the requests it has, and nobody else: the configuration knows it no more."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the last request of a line that is leaving has gone, and its workers too."""
+        return self.leaving and not self.tickets and self.count(State.EMPTY) == len(self.slots)
 
     def count(self, *states: State) -> int:
         """Count the slots that are doing one of these."""
@@ -164,13 +173,46 @@ class Schedule:
     ) -> None:
         self.time = time
         """Seconds, by a clock that is never set back."""
-        self.lines = {name: Line(plan, [Slot(name) for _ in range(plan.workers)]) for name, plan in engines.items()}
+        self.lines: dict[str, Line] = {}
         self.waiting: list[Turn] = []
         self._devices = devices
+        self._numbers = count(1)
+        self._add(engines)
 
     def states(self) -> Mapping[str, EngineState]:
         """Describe every engine."""
-        return {name: self._state(line) for name, line in self.lines.items()}
+        return {name: self._state(line) for name, line in self.lines.items() if not line.leaving}
+
+    def reconfigure(
+        self, engines: Mapping[str, EnginePlan], devices: Mapping[str, DevicePlan], changed: Iterable[str]
+    ) -> Mapping[str, str]:
+        """Take new plans. The line of an engine that changed or is gone ends with the requests it has.
+
+        Returns the names that such lines have from now on, by the engines' own.
+        """
+        self._devices = devices
+        changed = set(changed)
+        old = [line for name, line in self.lines.items() if not line.leaving and (name in changed or name not in engines)]
+        renamed = {line.name: f"{line.name} (as it was, {next(self._numbers)})" for line in old}
+        for line in old:
+            self._set_aside(line, renamed[line.name])
+        self._add({name: plan for name, plan in engines.items() if name not in self.lines})
+        return renamed
+
+    def _add(self, engines: Mapping[str, EnginePlan]) -> None:
+        for name, plan in engines.items():
+            self.lines[name] = Line(name, plan, [Slot(name) for _ in range(plan.workers)])
+
+    def _set_aside(self, line: Line, name: str) -> None:
+        del self.lines[line.name]
+        for turn in self.waiting:
+            if turn.engine == line.name:
+                turn.engine = name
+        for slot in line.slots:
+            slot.engine = name
+        line.name, line.leaving = name, True
+        line.plan = replace(line.plan, ttl=0.0)
+        self.lines[name] = line
 
     def _state(self, line: Line) -> EngineState:
         began = [slot.since for slot in line.slots if slot.state is State.STARTING]
@@ -185,6 +227,8 @@ class Schedule:
 
     def decide(self) -> Decision:
         """Decide which turns can be had now, which slots to start and which to stop; the slots are marked so."""
+        for line in [line for line in self.lines.values() if line.over]:
+            del self.lines[line.name]
         decision = Decision()
         wanted: dict[str, int] = {}
         for turn in list(self.waiting):
