@@ -118,6 +118,7 @@ class CapabilitiesReply(BaseModel):
     speaks: list[str]
     hears: list[str]
     engines: list[str] = Field(description="Those that are ready")
+    makes: list[str] = Field(description="What voices can be made of: clone (recordings), design (a description)")
     dialects: list[str]
     uptime: float = Field(description="Seconds since the start")
 
@@ -208,6 +209,7 @@ async def capabilities(request: web.Request) -> web.StreamResponse:
             limits={name: float(value) for name, value in bridge.settings.limits.model_dump().items()},
             speaks=sorted({canonical(known) for _, kept in catalogue.offered for known in kept}),
             hears=sorted(map(canonical, heard)),
+            makes=sorted({can for place in catalogue.places.values() for can in place.abilities & {"clone", "design"}}),
             engines=[name for name, place in catalogue.places.items() if place.missing is None],
             dialects=["wyoming", "http", "openai", "deepgram"],
             uptime=round(time.monotonic() - bridge.started, 1),

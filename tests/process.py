@@ -68,7 +68,9 @@ class ServerProcess:
         return int(psutil.Process(self.process.pid).memory_info().rss)
 
     def workers(self) -> list[psutil.Process]:
-        return [child for child in psutil.Process(self.process.pid).children(recursive=True) if child.is_running()]
+        """Return the engines' processes that run; what tells speech from silence for the server is none of them."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if child.is_running() and not _tells_speech(child)]
 
     def peers(self) -> list[int]:
         """Return the ports of the clients whose connections it holds."""
@@ -98,6 +100,13 @@ def only_fakes(
     for name, settings in (("fake", tts or {}), ("fake-ears", asr or {})):
         engines[name] = {**settings, "options": {**log, **settings.get("options", {})}}
     return {"engines": engines, **more}
+
+
+def _tells_speech(child: psutil.Process) -> bool:
+    try:
+        return "wyoming_voice.engines.activity" in child.cmdline()
+    except psutil.NoSuchProcess:
+        return False
 
 
 @asynccontextmanager

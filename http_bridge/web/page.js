@@ -3,6 +3,7 @@
 import { $, tell } from "./element.js";
 import { watch } from "./engines.js";
 import { showLanguages } from "./listen.js";
+import { showMaking } from "./own.js";
 import { ServerError, askJson, hasToken, keepToken } from "./server.js";
 import { showFormats, showVoices } from "./speak.js";
 import { showVoiceList } from "./voices.js";
@@ -34,6 +35,7 @@ async function load() {
     showVoiceList(voices);
     showFormats(Object.keys(capabilities.formats));
     showLanguages(capabilities.hears);
+    showMaking(capabilities.makes);
     $("problem").hidden = true;
     watch(part());
     return true;
@@ -45,6 +47,8 @@ async function load() {
     return false;
   }
 }
+
+document.addEventListener("voices", load);
 
 // The token
 

@@ -3,7 +3,7 @@
 import { $, icon, make, tell } from "./element.js";
 import { byLanguage, found } from "./picker.js";
 import { Player, toFloat } from "./player.js";
-import { ServerError } from "./server.js";
+import { ServerError, ask } from "./server.js";
 import { chooseVoice, streamSpeech } from "./speak.js";
 import { languageName, t } from "./words.js";
 
@@ -45,8 +45,20 @@ function row(voice, language) {
   return make("li", {},
     make("button", { class: "play", type: "button", "data-voice": voice.id, "data-key": voice.id + language, onclick: () => preview(voice, language) }),
     make("div", { class: "what" }, make("strong", {}, voice.id), make("span", { class: "hint" }, facts.filter(Boolean).join(" · "))),
+    ...(voice.own ? [make("button", { class: "secondary", type: "button", "aria-label": t("remove-name", { name: voice.id }), onclick: () => remove(voice) }, t("remove"))] : []),
     make("button", { class: "secondary", type: "button", "aria-label": t("choose-name", { name: voice.id }), onclick: () => chooseVoice(voice.id) }, t("choose")),
   );
+}
+
+async function remove(voice) {
+  if (!confirm(t("remove-sure", { name: voice.id }))) return;
+  try {
+    await ask(`voices/${encodeURIComponent(voice.id)}`, { method: "DELETE" });
+    tell($("voices-status"), t("removed", { name: voice.id }));
+    document.dispatchEvent(new Event("voices"));
+  } catch (error) {
+    tell($("voices-status"), error instanceof ServerError ? error.message : t("unreachable"), true);
+  }
 }
 
 async function preview(voice, language) {

@@ -16,6 +16,7 @@ from tests.bridge.browser import SECONDS, axe, chromium, visit  # first: it skip
 from tests.bridge.door import Door, open_door, seconds_of
 from tests.bridge.ingress import Ingress
 from tests.process import log_line
+from tests.reference import recording
 
 from playwright.async_api import Browser, Page, expect  # isort: skip
 
@@ -364,6 +365,41 @@ async def test_nobody_is_kept_out(browser: Browser, real: Door, scheme: str) -> 
         assert not await axe(page)
 
 
+async def test_voice_of_ones_own_is_made_of_a_recording_and_removed(browser: Browser, tmp_path: Path) -> None:
+    sound = tmp_path / "her.wav"
+    sound.write_bytes(recording())
+    tts = {"options": {"abilities": ["clone"]}}
+    async with (
+        open_door(tmp_path, languages=["en"], tts=tts, data_dir="data") as door,
+        visit(browser, door.url) as page,
+    ):
+        await loaded(page)
+        await go(page, "voices")
+        await page.get_by_text("Make a voice of your own").click()
+        await expect(page.locator("#make-from-words")).to_be_hidden()
+        await page.get_by_label("Name").fill("Анна")
+        await page.get_by_label("Recording", exact=True).set_input_files(sound)
+        text = page.get_by_label("What the recording says, word for word")
+        await expect(text).to_have_value(re.compile("seconds at"))  # what the fake ears hear
+        await text.fill("What she really says.")
+        assert not await axe(page)
+        await page.get_by_role("button", name="Make it").click()
+        await expect(page.locator("#make-status")).to_have_text("Анна can speak now.")
+        await page.get_by_role("button", name="Play Анна").click()
+        await log_line(door.server.log, "made of")
+        assert "What she really says." in door.server.log.read_text()
+        page.on("dialog", lambda dialog: dialog.accept())
+        await page.get_by_role("button", name="Remove Анна").click()
+        await expect(page.get_by_role("button", name="Play Анна")).to_have_count(0)
+
+
+async def test_no_voice_can_be_made_where_no_engine_clones(browser: Browser, fakes: Door) -> None:
+    async with visit(browser, fakes.url) as page:
+        await loaded(page)
+        await go(page, "voices")
+        await expect(page.get_by_text("Make a voice of your own")).to_be_hidden()
+
+
 async def test_it_works_behind_a_prefix(browser: Browser, fakes: Door) -> None:
     async with Ingress(fakes.url) as url, visit(browser, url, permissions=["microphone"]) as page:
         await say(page, "from afar")
@@ -381,7 +417,7 @@ async def test_the_description_can_be_tried_out(browser: Browser, locked: Door) 
     async with visit(browser, f"{locked.url}/docs", excused=[REFUSED]) as page:
         await page.evaluate(f"localStorage.setItem('token', '{TOKEN}')")
         await page.reload()
-        await page.get_by_text("/voices", exact=True).click()
+        await page.get_by_text("/voices", exact=True).first.click()
         await page.get_by_role("button", name="Execute").click()
         await expect(page.locator(".live-responses-table tbody .response-col_status").first).to_contain_text("200")
 
