@@ -153,7 +153,7 @@ def packets(built: Built, talker: Talker, codec: Codec, asked: Prompt, frames: i
     """Speak as the engine does; yields the samples of each packet."""
     stream, packet, sizes = codec.stream(), [], iter(PACKETS)
     size = next(sizes)
-    for frame in talker.frames(asked, 0, frames):
+    for _, frame in talker.frames(asked, 0, frames):
         packet.append(frame)
         if len(packet) == size:
             yield len(stream.push(torch.stack(packet)))

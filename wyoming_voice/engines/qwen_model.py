@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import torch
 from safetensors import SafetensorError
 
 from wyoming_voice.errors import EngineUnavailable
@@ -14,12 +15,13 @@ from .protocol import Options
 from .qwen_codec import Codec
 from .qwen_prompt import PromptWriter
 from .qwen_talker import Talker
-from .qwen_voice import Cloner
+from .qwen_voice import ClonedVoice, Cloner
 from .torch_audio import import_torchaudio
 from .torch_device import Placement, place
 
 _LOGGER = logging.getLogger(__name__)
 
+_WARM: Final = 4  # frames: the second one is the first that the talker steps to
 _SAMPLING: Final[Mapping[str, tuple[type, float, float]]] = {
     "do_sample": (bool, 0, 1),
     "temperature": (float, 0.01, 5),
@@ -63,6 +65,24 @@ class QwenModel:
         self.talker = Talker(self.package.model.talker, graphs=_graphs(options, self.placement))
         cache = Path(str(options.get("data_dir") or "data")) / "cache" / "qwen-tts"
         self.cloner = Cloner(self.package, self.codec, folder, cache)
+        if self.placement.on_gpu:
+            self.warm()
+
+    def warm(self) -> None:
+        """Speak a few frames to nobody: graphs are captured and kernels chosen before the first request, not in it."""
+        match self.package.model.tts_model_type:
+            case "custom_voice":
+                prompt = self.writer.speaker("Да.", "auto", self.package.get_supported_speakers()[0], None)
+            case "voice_design":
+                prompt = self.writer.designed("Да.", "auto", "a voice")
+            case _:
+                width = self.package.model.config.speaker_encoder_config.enc_dim
+                prompt = self.writer.cloned(
+                    "Да.", "auto", ClonedVoice(torch.zeros(width), None, None, self.codec.stream())
+                )
+        stream = self.codec.stream()
+        for _, frame in self.talker.frames(prompt, 0, _WARM):
+            stream.push(frame[None])
 
 
 def _graphs(options: Options, placement: Placement) -> bool:

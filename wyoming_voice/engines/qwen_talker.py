@@ -93,8 +93,10 @@ class Talker:
         """Tokens and frames that one prompt may come to."""
         return self._talk.capacity
 
-    def frames(self, prompt: Prompt, seed: int, most: int) -> Iterator[torch.Tensor]:
-        """Yield frames of 16 codes, shape (16,), until the talker says that it has ended, at most ``most``.
+    def frames(self, prompt: Prompt, seed: int, most: int) -> Iterator[tuple[int, torch.Tensor]]:
+        """Yield frames until the talker says that it has ended, at most ``most``: the first code, and all 16 of them.
+
+        The codes have the shape (16,) and are where the model is; the first one is told apart since it is known here.
 
         The same prompt and seed give the same frames; closing ends after the frame under way.
         """
@@ -107,14 +109,15 @@ class Talker:
         for index in range(most):
             with torch.inference_mode():
                 first = self._say(hidden, said, prompt, draws, index)
-                if int(first) == self._config.codec_eos_token_id:
+                told = int(first)
+                if told == self._config.codec_eos_token_id:
                     return
-                said[first] = True
+                said[told] = True
                 frame, embeds = self._complete(hidden, first, prompt.rest, draws)
                 frame = frame.clone()
                 more = prompt.trailing[:, index : index + 1] if index < prompt.trailing.shape[1] else prompt.pad
                 fed = embeds + more
-            yield frame
+            yield told, frame
             if index + 1 < most:
                 with torch.inference_mode():
                     hidden = self._step(fed, start + index)

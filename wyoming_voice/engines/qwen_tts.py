@@ -180,10 +180,10 @@ class QwenTts:
         edges, held, packet = _Edges(), _NO_SAMPLES, list[torch.Tensor]()
         size, count, trouble = self._first, 0, None
         with closing(self._model.talker.frames(prompt, seed, most)) as frames:  # type: ignore[type-var]
-            for frame in frames:
+            for first, frame in frames:
                 packet.append(frame)
                 count += 1
-                if watch.repeats(int(frame[0])):
+                if watch.repeats(first):
                     trouble = f"the same codes again and again after {count / FRAMES_PER_SECOND:.1f} s"
                     packet.clear()
                     break

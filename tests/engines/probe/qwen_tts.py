@@ -67,7 +67,7 @@ class Case:
     """Frames of the recording, which the package decodes together with what it made."""
 
     def ours(self, talker: Talker | None = None) -> torch.Tensor:
-        return torch.stack(list((talker or self.model.talker).frames(self.prompt, 0, FRAMES)))
+        return torch.stack([codes for _, codes in (talker or self.model.talker).frames(self.prompt, 0, FRAMES)])
 
     def theirs(self) -> torch.Tensor:
         return package_frames(self.model, self.package)[self.continued :]
@@ -112,6 +112,7 @@ def generate(models: Path, recording: str) -> object:
     """Compare the frames of our loop, plain and as graphs capture it, with those of the package."""
     found = {}
     for name, case in cases(models, recording).items():
+        case.model.warm()
         theirs = case.theirs()
         masked = Talker(case.model.package.model.talker, masked=True)
         found[name] = {
@@ -270,7 +271,7 @@ def likeness(model: Path, recording: str) -> object:
     voice = base.cloner.voice([Reference(recording)])
     prompt = base.writer.cloned("The weather is fine today, and we are going to the park.", "english", voice)
     stream = voice.decoded.branch()
-    spoken_samples = np.concatenate([stream.push(frame[None]) for frame in base.talker.frames(prompt, 1, 100)])
+    spoken_samples = np.concatenate([stream.push(codes[None]) for _, codes in base.talker.frames(prompt, 1, 100)])
     embedded = base.package.model.extract_speaker_embedding(audio=spoken_samples, sr=24_000)
     return float(torch.cosine_similarity(embedded.float(), voice.embedding.float(), dim=0))
 
