@@ -30,6 +30,14 @@ FRAME = 1920 / 24_000  # seconds
 KINDS = ["custom_voice", "base", "voice_design"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Have the children compute tiny models in one thread: on a busy machine several of them wait for each other."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OMP_NUM_THREADS", "1")
+        yield
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny("qwen-tts", tmp_path_factory.mktemp("models") / "tiny")
@@ -171,7 +179,7 @@ def test_closing_frees_the_worker(engine: WorkerEngine, segment: Segment) -> Non
         assert next(audio).audio
         begun = time.monotonic()
     assert sound(engine, replace(segment, text="Да."))
-    assert time.monotonic() - begun < 20, "the long text takes minutes"
+    assert time.monotonic() - begun < 10, "the long text takes a minute"
 
 
 @pytest.mark.parametrize(
