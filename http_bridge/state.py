@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Annotated, Final, Literal
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from wyoming_voice.codec import FORMATS
 from wyoming_voice.errors import EngineUnavailable, UnknownEngine
 from wyoming_voice.link import PITCH, SPEED
 from wyoming_voice.pool import EngineState
+from wyoming_voice.reload import reload as read_again
 from wyoming_voice.voices import Catalogue, Place, Voice, canonical
 
 from .bridge import Bridge, bridge_of
@@ -106,6 +108,15 @@ class UnloadReply(BaseModel):
     unloaded: str
 
 
+class ReloadReply(BaseModel):
+    """What the configuration that was read again changed."""
+
+    added: list[str] = Field(description="Engines that are new")
+    changed: list[str] = Field(description="Engines whose workers are replaced")
+    removed: list[str] = Field(description="Engines that are gone; requests that they have are finished")
+    restart: list[str] = Field(description="Keys that keep their value until the server is started again")
+
+
 class CapabilitiesReply(BaseModel):
     """Every limit, format and engine, in one place."""
 
@@ -150,6 +161,12 @@ async def unload(request: web.Request) -> web.StreamResponse:
         raise UnknownEngine(f"There is no engine '{name}'; /engines lists them.")
     bridge.app.pool.unload(name)
     return json_reply(UnloadReply(unloaded=name))
+
+
+async def reload(request: web.Request) -> web.StreamResponse:
+    """Read the configuration again; a mistake in it is a 400 that says where, and changes nothing."""
+    done = await read_again(bridge_of(request).app)
+    return json_reply(ReloadReply(**asdict(done)))
 
 
 async def requests(request: web.Request) -> web.StreamResponse:
@@ -288,6 +305,7 @@ ROUTES: Final = (
     Route("GET", "/voices", voices, "List the voices", reply=VoicesReply),
     Route("GET", "/engines", engines, "List the engines and what they are doing", reply=EnginesReply),
     Route("POST", "/engines/{name}/unload", unload, "Unload an engine", reply=UnloadReply),
+    Route("POST", "/reload", reload, "Read the configuration again", reply=ReloadReply),
     Route("GET", "/requests", requests, "List the last requests", reply=RequestsReply),
     Route("GET", "/health", health, "Is the server alive?", reply=HealthReply),
     Route("GET", "/ready", ready, "Are the default engines loaded?", reply=ReadyReply, unready=ReadyReply),

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Final
@@ -37,6 +37,10 @@ what there is four times, 2 s apart."""
 _REMOTE_SECONDS: Final = 5.0
 
 
+Read = Callable[[], Settings]
+"""Reads the settings; raises ConfigError."""
+
+
 class Voices:
     """The catalogue of the moment, and the info made of it."""
 
@@ -47,6 +51,8 @@ class Voices:
         self.library = Library(settings.data_dir / "voices")
         """The voices of the user's own; :meth:`look` after a change."""
         self.catalogue = survey(settings, {}, self.library.voices())
+        self.places = dict(self.catalogue.places)
+        """The engines that the pool may start, by its names: those too that have changed and still have a request."""
         self.info = encode(describe(self.catalogue))
         """The answer to `describe`, ready to be written."""
 
@@ -62,7 +68,24 @@ class Voices:
     async def look(self) -> None:
         """Look once."""
         await self._ask(self._elsewhere())
-        self._show(await asyncio.to_thread(lambda: survey(self._settings, dict(self._remote), self.library.voices())))
+        settings = None
+        while settings is not self._settings:  # else they changed while we looked
+            settings = self._settings
+            catalogue = await self.picture(settings)
+        self._show(catalogue)
+
+    async def picture(self, settings: Settings) -> Catalogue:
+        """Look at the machine with these settings; nothing changes."""
+        return await asyncio.to_thread(lambda: survey(settings, dict(self._remote), self.library.voices()))
+
+    def take(self, settings: Settings, catalogue: Catalogue, renamed: Mapping[str, str]) -> None:
+        """Go on with other settings and the picture made by them; ``renamed`` engines still have requests."""
+        for name, aside in renamed.items():
+            self.places[aside] = self.places.pop(name)
+            self._remote.pop(name, None)
+        self.places.update(catalogue.places)
+        self._settings = settings
+        self._show(catalogue)
 
     def prefer(self, name: str | None) -> None:
         """Choose the voice for everybody who names none, while there is one of this name; None: as config.yml says."""
@@ -99,7 +122,24 @@ class App:
         self.voices = voices
         self.pool = pool
         self.metrics = Metrics(texts=settings.bridge.recent_texts)
-        self.speech = Speech(settings, pool, lambda: voices.catalogue, self.metrics, activity)
+        self.read: Read | None = None
+        """How the settings are read again; None: there is nothing to read."""
+
+        def speech(settings: Settings) -> Speech:
+            return Speech(settings, pool, lambda: voices.catalogue, self.metrics, activity)
+
+        self._speech = speech
+        self.speech = speech(settings)
+
+    def take(self, settings: Settings, catalogue: Catalogue, changed: Iterable[str]) -> None:
+        """Go on with other settings from now on; requests that an engine has finish as they began."""
+        plans = _engine_plans(settings, catalogue.places)
+        renamed = self.pool.reconfigure(plans, _device_plans(settings), changed)
+        self.voices.take(settings, catalogue, renamed)
+        self.settings, self.speech = settings, self._speech(settings)
+        for name in changed:
+            if name in catalogue.places and catalogue.places[name].settings.preload:
+                self.pool.preload(name)
 
     def memory(self, engine: str) -> int:
         """Return the bytes that an engine's processes hold."""
@@ -112,14 +152,14 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[App]:
-    """Build the application; leaving the block ends every worker."""
+async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterator[App]:
+    """Build the application; leaving the block ends every worker. ``read`` reads the settings again."""
     async with AsyncExitStack() as stack:
         voices = Voices(settings)
         launcher = stack.enter_context(ProcessLauncher(settings.data_dir))
 
         async def start(engine: str) -> Worker:
-            place = voices.catalogue.places[engine]
+            place = voices.places[engine]
             if place.settings.uri is not None:
                 return await reach(engine, place.settings.uri, _REMOTE_SECONDS)
             assert place.spec is not None, "an engine without an address is one of the table's"
@@ -129,7 +169,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(pool.close)
         activity = Activity()
         stack.push_async_callback(activity.close)
-        yield App(settings, voices, pool, activity)
+        app = App(settings, voices, pool, activity)
+        app.read = read
+        yield app
 
 
 @asynccontextmanager
@@ -141,12 +183,12 @@ async def open_server(app: App) -> AsyncIterator[Server]:
             Server(
                 settings.server.uri,
                 lambda: WyomingSession(
-                    app.speech,
+                    lambda: app.speech,
                     lambda: app.voices.info,
                     settings.server.name,
                     settings.limits.text,
                     settings.limits.audio,
-                    endpointing=settings.listening.endpointing,
+                    endpointing=app.settings.listening.endpointing,
                 ),
                 _peer_limits(settings),
                 connections=settings.limits.connections,

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         notices: list[str] = []
         if chosen.command == "config":
             return migrate(_config_file(chosen.config))
-        settings = load(_config_file(chosen.config), _environment(chosen), notices)
+        chosen.read = partial(load, _config_file(chosen.config), _environment(chosen))
+        settings = chosen.read(notices)
     except ConfigError as error:
         print(error.text, file=sys.stderr)
         return 2

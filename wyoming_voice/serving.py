@@ -14,6 +14,7 @@ from .app import App, open_app, open_server
 from .config import Settings
 from .discovery import announced
 from .errors import BadRequest
+from .reload import on_hangup
 from .server import Server
 from .voices import Catalogue, matches
 
@@ -31,15 +32,17 @@ class Door(Protocol):
         ...
 
 
-async def serve(settings: Settings, _chosen: argparse.Namespace) -> int:
-    """Open the front doors and wait for a signal."""
+async def serve(settings: Settings, chosen: argparse.Namespace) -> int:
+    """Open the front doors and wait for a signal to stop; SIGHUP reads the configuration again."""
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.put_nowait, number)
-    async with open_app(settings) as app:
+    async with open_app(settings, chosen.read) as app:
         try:
             async with AsyncExitStack() as stack:
+                reloading = on_hangup(app, lambda: signals.put_nowait(signal.SIGHUP))
+                stack.callback(reloading.cancel)
                 server = await stack.enter_async_context(open_server(app))
                 # In a thread, behind the other door: `describe` is answered while aiohttp and the codecs are imported.
                 http = await asyncio.to_thread(import_module, "http_bridge.server")

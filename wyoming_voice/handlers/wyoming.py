@@ -31,7 +31,7 @@ class WyomingSession:
 
     def __init__(
         self,
-        speech: Speech,
+        speech: Callable[[], Speech],
         info: Callable[[], bytes],
         name: str,
         text: int,
@@ -54,9 +54,9 @@ class WyomingSession:
             case "select-program":
                 return self._select(fields.text(event.data, "name"))
             case "synthesize" | "synthesize-start":
-                return Speaking(event, connection, self._speech, self._most_text)
+                return Speaking(event, connection, self._speech(), self._most_text)
             case "transcribe" | "audio-start":
-                return Hearing(event, connection, self._speech, self._most_audio, endpointing=self._endpointing)
+                return Hearing(event, connection, self._speech(), self._most_audio, endpointing=self._endpointing)
             case "synthesize-chunk" | "synthesize-stop":
                 raise BadRequest(f"'{event.type}' without a 'synthesize-start' before it.")
             case "audio-chunk" | "audio-stop":
