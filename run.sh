@@ -25,6 +25,7 @@ usage() {
 ./run.sh test [OPTIONS]   run the tests; OPTIONS are pytest's
 ./run.sh lint             ruff, mypy, import-linter, shellcheck
 ./run.sh check            lint, then the tests with coverage
+./run.sh audit            known vulnerabilities, and the licence of every package
 ./run.sh help             this text
 
 Everything is installed into .venv beside run.sh; delete that folder to start over.
@@ -259,6 +260,10 @@ case ${1-serve} in
       try "coverage report" "$venv/bin/python" -m coverage report
     fi
     verdict
+    ;;
+  audit)
+    ensure light
+    exec "$venv/bin/python" -P "$here/scripts/audit.py"
     ;;
   bench)
     ensure test # what counts words and asks from outside is not part of the server
