@@ -19,6 +19,7 @@ from .handlers.info import describe
 from .handlers.wyoming import WyomingSession
 from .launch import ProcessLauncher, reach
 from .library import Library
+from .llm import Llm
 from .metrics import Metrics
 from .pool import DevicePlan, EnginePlan, Pool, Worker
 from .server import Server
@@ -116,7 +117,7 @@ class Voices:
 class App:
     """A running application without front doors: what the command line needs to speak and to listen."""
 
-    def __init__(self, settings: Settings, voices: Voices, pool: Pool, activity: Activity) -> None:
+    def __init__(self, settings: Settings, voices: Voices, pool: Pool, activity: Activity, llm: Llm) -> None:
         self.settings = settings
         self.activity = activity
         self.voices = voices
@@ -126,7 +127,7 @@ class App:
         """How the settings are read again; None: there is nothing to read."""
 
         def speech(settings: Settings) -> Speech:
-            return Speech(settings, pool, lambda: voices.catalogue, self.metrics, activity)
+            return Speech(settings, pool, lambda: voices.catalogue, self.metrics, activity, llm=llm)
 
         self._speech = speech
         self.speech = speech(settings)
@@ -169,7 +170,9 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
         stack.push_async_callback(pool.close)
         activity = Activity()
         stack.push_async_callback(activity.close)
-        app = App(settings, voices, pool, activity)
+        llm = Llm(settings.text.llm.settings)
+        stack.push_async_callback(llm.aclose)
+        app = App(settings, voices, pool, activity, llm)
         app.read = read
         yield app
 

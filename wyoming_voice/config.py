@@ -217,6 +217,17 @@ class Discovery(_Section):
     )
 
 
+class LanguageModel(_Section):
+    """A language model for texts before they are spoken and after they were heard."""
+
+    use_llm_tts: bool = Field(default=False, description="Have it rewrite texts before they are spoken")
+    use_llm_stt: bool = Field(default=False, description="Have it mend transcripts")
+    settings: Path = Field(
+        default=Path("configs/llm/settings.yml"),
+        description="Where it is and how it is asked; `prompts` is beside it; relative to the folder of config.yml",
+    )
+
+
 class Text(_Section):
     """What is done to a text before it is spoken."""
 
@@ -224,6 +235,11 @@ class Text(_Section):
         default=True,
         description="Spell out numbers, units, dates, abbreviations and foreign letters before they are spoken",
     )
+    stress: bool = Field(
+        default=True,
+        description="Mark stressed vowels, where `silero-stress` is installed and the voice understands the marks",
+    )
+    llm: LanguageModel = LanguageModel()
 
 
 class Hearing(_Section):
@@ -240,6 +256,10 @@ class Hearing(_Section):
     terms: tuple[str, ...] = Field(
         default=(), description="Names and words to expect in every recording, for engines that can be told"
     )
+    correct_terms: bool = Field(
+        default=False, description="Take what was nearly one of the expected names and words for it"
+    )
+    digits: bool = Field(default=False, description="Write numbers of a transcript in digits")
 
 
 class Settings(_Section):
@@ -330,7 +350,10 @@ def _placed(settings: Settings, folder: Path) -> Settings:
         update={"ca": place(shown.ca), "certificate": place(shown.certificate), "key": place(shown.key)}
     )
     mqtt = settings.mqtt.model_copy(update={"tls": shown})
-    return settings.model_copy(update={"data_dir": data_dir, "outputs": outputs, "bridge": bridge, "mqtt": mqtt})
+    llm = settings.text.llm.model_copy(update={"settings": place(settings.text.llm.settings)})
+    text = settings.text.model_copy(update={"llm": llm})
+    placed = {"data_dir": data_dir, "outputs": outputs, "bridge": bridge, "mqtt": mqtt, "text": text}
+    return settings.model_copy(update=placed)
 
 
 def read(path: Path) -> Source:

@@ -24,9 +24,9 @@ _MODELS: Final = ("qwen-tts", "qwen-asr", "silero", "orpheus", "gigaam")
 
 _KEYS: Final[Mapping[str, tuple[Key, ...]]] = {
     "output_dir": (("outputs", "folder"),),
-    "use_llm_tts": (("text", "use_llm_tts"),),
-    "use_llm_stt": (("text", "use_llm_stt"),),
-    "llm_settings_path": (("text", "llm_settings"),),
+    "use_llm_tts": (("text", "llm", "use_llm_tts"),),
+    "use_llm_stt": (("text", "llm", "use_llm_stt"),),
+    "llm_settings_path": (("text", "llm", "settings"),),
     "stt_silence_db": (("listening", "silence_db"),),
     "qwen_tts_model": (("engines", "qwen-tts", "options", "model"),),
     "qwen_tts_device": (("engines", "qwen-tts", "device"),),

@@ -1,9 +1,10 @@
 """The application's core: speak and listen. Every front door calls these two, and differs only in spelling."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from wyoming.audio import AudioChunk
 
@@ -13,15 +14,20 @@ from .channel import Channel
 from .config import Settings
 from .engines.protocol import Heard, Segment
 from .errors import WorkerLost
+from .llm import Llm
 from .metrics import Metrics, Observation
 from .output import Output
 from .pool import Pool, Ticket
 from .recognition import TRIES, Listening, Recognition
-from .steps import Steps, limited, once, split
+from .steps import Steps, Wanted, limited, once, split
 from .text.ssml import check_ssml, strip_ssml
 from .voices import Catalogue, Voice, VoiceChoice, matches
 
-__all__ = ["Listening", "Speech", "Utterance", "once"]  # all that a front door needs
+__all__ = ["Listening", "Speech", "Utterance", "Wanted", "once"]  # all that a front door needs
+
+_ALONE: Final = Wanted(llm=False, stress=False)
+_LONGER: Final = 204
+"""How many times as long as a text its language model's words may be at most (``llm_reply.py``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,10 @@ class Utterance:
     """Sample rate in Hz; None: the voice's own."""
     seed: int | None = None
     """For engines that draw lots: the same request with the same seed sounds the same."""
+    wanted: Wanted = field(default_factory=Wanted)
+    """Which of the optional steps before speech."""
+    told: Callable[[str], None] | None = None
+    """Called with each segment's text as its engine gets it."""
 
 
 class Speech:
@@ -51,13 +61,15 @@ class Speech:
         catalogue: Callable[[], Catalogue],
         metrics: Metrics,
         activity: Activity,
+        *,
+        llm: Llm,
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._catalogue = catalogue
         self._metrics = metrics
         self._activity = activity
-        self._steps = Steps(settings, pool)
+        self._steps = Steps(settings, pool, catalogue, llm)
 
     @asynccontextmanager
     async def synthesize(self, utterance: Utterance) -> AsyncIterator[AsyncIterator[AudioChunk]]:
@@ -87,7 +99,10 @@ class Speech:
             yield heard
 
     async def spoken(self, text: str, choice: VoiceChoice) -> str:
-        """Return what of a text would be spoken: its sentences, spelled out for the voice. Raises UnknownVoice."""
+        """Return what of a text would be spoken: its sentences, spelled out for the voice. Raises UnknownVoice.
+
+        Without the steps that ask a model: stress marks and a language model's words are known once they are spoken.
+        """
         catalogue = self._catalogue()
         said: list[str] = []
         voice: Voice | None = None
@@ -95,7 +110,7 @@ class Speech:
             async for sentence in sentences:
                 if voice is None:
                     voice, _ = catalogue.voice(choice, sentence)
-                said.append(await self._steps.apply(sentence, _spoken(voice, choice.language), voice))
+                said.append(await self._steps.apply(sentence, _spoken(voice, choice.language), voice, _ALONE))
                 await asyncio.sleep(0)
         return " ".join(said)
 
@@ -119,26 +134,33 @@ class Speech:
         catalogue = self._catalogue()
         if not utterance.voice.open:
             catalogue.voice(utterance.voice)  # a wrong name is told before the text has come
-        async with aclosing(split(text, self._settings.limits.text)) as sentences:
+        async with aclosing(self._sentences(text, utterance)) as sentences:
             first = await anext(sentences, None)
             if first is None:
                 return
             voice, speaker = catalogue.voice(utterance.voice, first)
             seen.engine, seen.voice = voice.engine, voice.name
-            self._metrics.tell(seen, first)
             segment = _segment(utterance, voice, speaker)
             with self._pool.ticket(voice.engine) as ticket:
                 output = Output(audio, utterance.rate, self._settings.limits.audio_ahead, seen)
                 if whole is not None and voice.ssml:
+                    self._metrics.tell(seen, first)
                     await self._say(ticket, replace(segment, text=whole, ssml=True), output)
                 else:
-                    said = await self._steps.apply(first, segment.language, voice)
-                    await self._say(ticket, replace(segment, text=said), output)
-                    async for sentence in sentences:
+                    async for sentence in _after(first, sentences):
                         self._metrics.tell(seen, sentence)
-                        said = await self._steps.apply(sentence, segment.language, voice)
+                        said = await self._steps.apply(sentence, segment.language, voice, utterance.wanted)
+                        if utterance.told is not None:
+                            utterance.told(said)
                         await self._say(ticket, replace(segment, text=said), output)
                 await output.finish()
+
+    def _sentences(self, text: AsyncIterator[str], utterance: Utterance) -> AsyncGenerator[str, None]:
+        limit = self._settings.limits.text
+        if utterance.ssml or not self._steps.retells(utterance.wanted):
+            return split(text, limit)
+        retold = self._steps.retold(limited(text, limit), utterance.voice.language)
+        return split(retold, _LONGER * limit + _LONGER)
 
     async def _document(self, utterance: Utterance) -> str:
         parts = [part async for part in limited(utterance.text, self._settings.limits.text)]
@@ -186,6 +208,12 @@ def _segment(utterance: Utterance, voice: Voice, speaker: str | None) -> Segment
 def _spoken(voice: Voice, asked: str | None) -> str | None:
     """Tell the engine the language that was asked for, where the voice speaks it."""
     return asked if asked and any(matches(known, asked) for known in voice.languages) else None
+
+
+async def _after(first: str, sentences: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+    yield first
+    async for sentence in sentences:
+        yield sentence
 
 
 def _size(chunk: AudioChunk) -> int:

@@ -17,7 +17,7 @@ from wyoming_voice.connection import Connection, Job
 from wyoming_voice.errors import BadRequest, TooLarge, UnknownEngine, VoiceError
 from wyoming_voice.link import PITCH, SPEED
 from wyoming_voice.listening import HEARD
-from wyoming_voice.speech import Listening, Speech, Utterance
+from wyoming_voice.speech import Listening, Speech, Utterance, Wanted
 from wyoming_voice.voices import VoiceChoice
 
 _SILENT: Final = PcmFormat(22_050, 2, 1)  # what an utterance without audio says it would have been
@@ -255,7 +255,13 @@ def _utterance(event: Event, text: AsyncIterator[str]) -> Utterance:
         speed=fields.number(context, "speed", 1.0, least=SPEED[0], most=SPEED[1]),
         pitch=fields.number(context, "pitch", 1.0, least=PITCH[0], most=PITCH[1]),
         ssml=text_format == "ssml",
+        wanted=Wanted(llm=_choice(context, "use_llm_tts", "use_llm"), stress=_choice(context, "use_stress")),
     )
+
+
+def _choice(context: fields.Data, *names: str) -> bool | None:
+    """Return true or false under the first of these names that is there; None: under none."""
+    return next((fields.flag(context, name) for name in names if context.get(name) is not None), None)
 
 
 def _listening(event: Event, audio: AsyncIterator[bytes], *, endpointing: bool) -> Listening:
