@@ -10,6 +10,7 @@ from aiohttp import web
 from wyoming_voice.codec import decode
 from wyoming_voice.engines.protocol import Heard
 from wyoming_voice.listening import HEARD
+from wyoming_voice.recognition import joined
 from wyoming_voice.speech import Listening
 from wyoming_voice.stream import in_thread
 from wyoming_voice.voices import matches
@@ -96,6 +97,6 @@ async def recognise(request: web.Request, file: BinaryIO, expected: Expected) ->
     expected = settled(request, expected)
     clock = Clock()
     async with recognising(request, file, expected, clock) as pieces:
-        heard = tuple([piece async for piece in pieces])
+        heard = tuple(joined([piece async for piece in pieces]))
     spoken = next((piece.language for piece in heard if piece.language), expected.language)
     return Transcription(heard, clock.seconds, spoken)

@@ -28,6 +28,7 @@ from .enrol import borrow
 from .errors import BadRequest, UnknownEngine, VoiceError
 from .link import SPEED
 from .listening import HEARD
+from .recognition import joined
 from .speech import Listening, Utterance, once
 from .steps import split
 from .stream import in_thread
@@ -180,7 +181,7 @@ async def _transcribe(app: App, name: str, chosen: argparse.Namespace, *, alone:
     _progress("")
     text = "".join(piece.text for piece in pieces).strip()
     if chosen.json:
-        segments = [{**asdict(piece), "text": piece.text.strip()} for piece in pieces]
+        segments = [{**asdict(piece), "text": piece.text.strip()} for piece in joined(pieces)]
         print(json.dumps({"file": name, "text": text, "segments": segments}, ensure_ascii=False))
     else:
         print(text if alone else f"{name}: {text}")

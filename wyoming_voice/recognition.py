@@ -7,7 +7,7 @@ there when the audio ends.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from typing import Final
@@ -29,6 +29,8 @@ _LOGGER = logging.getLogger(__name__)
 TRIES: Final = 2
 """A lost worker's request is tried again while nothing of it was sent."""
 _SPACELESS: Final = frozenset({"zh", "ja", "th", "yue", "lo", "km", "my"})
+_BEHIND: Final = 3 * HEARD.byte_rate
+"""Bytes that wait to be judged when what tells speech from silence is too slow: more than comes early of any stream."""
 _AHEAD: Final = 0.25
 """Seconds of silence after which speech may be over: shorter than any that ends a command, longer than a stop
 consonant's closure."""
@@ -51,6 +53,8 @@ class Listening:
     """The audio arrives while it is spoken."""
     trailing: float | None = None
     """Seconds of silence after speech that end the request, where it is live; None: the end of the audio does."""
+    prefix: str = ""
+    """What was recognised of a shorter recording with the same beginning, for engines that go on from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class Recognition:
         self._metrics = metrics
         self._activity = activity
         self._ahead: _Ahead | None = None
-        self._prefix = ""  # what was recognised at a pause of the piece under way
+        self._prefix = ""  # what was recognised of the beginning of the piece under way
         self._space = ""
 
     async def hear(self, listening: Listening) -> AsyncGenerator[Heard, None]:
@@ -94,6 +98,7 @@ class Recognition:
             model, language = self._catalogue.model(listening.model, listening.language)
             seen.engine, seen.voice = model.engine, language or "auto"
             listening = replace(listening, language=language)
+            self._prefix = listening.prefix
             async with AsyncExitStack() as stack:
                 pause = await self._pauses(listening, stack)
                 stack.push_async_callback(self._drop_ahead)
@@ -107,7 +112,7 @@ class Recognition:
                                 yield heard
 
     async def _pauses(self, listening: Listening, stack: AsyncExitStack) -> Pause | None:
-        if not listening.live:
+        if not listening.live or (listening.trailing is None and not self._settings.listening.ahead):
             return None
         try:
             return Pause(await stack.enter_async_context(self._activity.stream()))
@@ -124,18 +129,34 @@ class Recognition:
         async for pcm in listening.audio:
             for cut in cutter.feed(pcm):
                 await self._drop_ahead()
-                self._prefix = ""
+                self._prefix = ""  # it may be of more than this piece
                 yield cut
             if pause is None:
                 continue
-            await pause.follow(pcm)
+            await self._follow(listening, pause, pcm)
             if isinstance(listening.audio, Channel) and listening.audio.held:
                 continue  # more is here already: this is not the present
-            if listening.trailing is not None and pause.after_speech >= listening.trailing:
+            if listening.trailing is not None and pause.over(listening.trailing):
+                if pause.nobody:
+                    return  # what was heard is no speech
                 break
-            await self._look_ahead(listening, cutter, pause, engine)
+            if self._settings.listening.ahead:
+                await self._look_ahead(listening, cutter, pause, engine)
         for cut in cutter.finish():
             yield cut
+
+    async def _follow(self, listening: Listening, pause: Pause, pcm: bytes) -> None:
+        """Tell speech from silence; a request that can do without it never waits for a detector that is late or lost."""
+        if listening.trailing is not None:
+            await pause.follow(pcm)
+            return
+        if isinstance(listening.audio, Channel) and listening.audio.held > _BEHIND:
+            pause.give_up()
+        try:
+            await pause.follow(pcm)
+        except WorkerLost as error:
+            _LOGGER.debug("No recognising ahead: %s", error.text)
+            pause.give_up()
 
     async def _look_ahead(self, listening: Listening, cutter: Cutter, pause: Pause, engine: str) -> None:
         ahead = self._ahead
@@ -185,8 +206,8 @@ class Recognition:
                 said = True
                 seen.progress()
                 self._metrics.tell(seen, heard.text)
-                yield _placed(heard, self._space, cut.start_seconds)
-                self._space = ""
+                yield _placed(heard, self._space if heard.text else "", cut.start_seconds)
+                self._space = "" if heard.text else self._space
         if said and (listening.language or "").partition("-")[0] not in _SPACELESS:
             self._space = " "  # between what was heard before and what comes now
 
@@ -232,6 +253,18 @@ class Recognition:
 async def _given(known: list[Heard]) -> AsyncGenerator[Heard, None]:
     for heard in known:
         yield heard
+
+
+def joined(pieces: Iterable[Heard]) -> list[Heard]:
+    """Join what came bit by bit but has one place in time, as an engine says it that tells no times of its tokens."""
+    whole: list[Heard] = []
+    for heard in pieces:
+        last = whole[-1] if whole else None
+        if last is not None and (not heard.text or (last.start, last.end) == (heard.start, heard.end)):
+            whole[-1] = replace(last, text=last.text + heard.text, words=last.words + heard.words)
+        else:
+            whole.append(heard)
+    return whole
 
 
 def _placed(heard: Heard, space: str, start: float) -> Heard:
