@@ -60,7 +60,7 @@ class Launcher:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def start(self, engine: str) -> QuickWorker:
+    async def start(self, engine: str, address: str | None = None) -> QuickWorker:
         await self.gate.wait()
         if self.error is not None:
             raise self.error
@@ -146,7 +146,7 @@ async def test_one_more_worker_that_does_not_start_is_not_tried_again_at_once(
 ) -> None:
     tried: list[str] = []
 
-    async def start(engine: str) -> QuickWorker:
+    async def start(engine: str, address: str | None) -> QuickWorker:
         tried.append(engine)
         return await launcher.start(engine)
 

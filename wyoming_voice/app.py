@@ -159,10 +159,10 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
         voices = Voices(settings)
         launcher = stack.enter_context(ProcessLauncher(settings.data_dir))
 
-        async def start(engine: str) -> Worker:
+        async def start(engine: str, address: str | None) -> Worker:
             place = voices.places[engine]
-            if place.settings.uri is not None:
-                return await reach(engine, place.settings.uri, _REMOTE_SECONDS)
+            if address is not None:
+                return await reach(engine, address, _REMOTE_SECONDS, place.settings.step_timeout)
             assert place.spec is not None, "an engine without an address is one of the table's"
             return await launcher.start(place.spec, place.options, place.settings.start_timeout)
 
@@ -221,6 +221,7 @@ def _engine_plans(settings: Settings, places: Mapping[str, Place]) -> dict[str, 
     return {
         name: EnginePlan(
             workers=place.settings.workers,
+            addresses=() if place.settings.uri is None else (place.settings.uri,),
             queue=settings.limits.queue,
             ttl=place.settings.ttl,
             device=place.settings.device,

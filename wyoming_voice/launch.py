@@ -23,6 +23,8 @@ _LOGGER = logging.getLogger(__name__)
 _BOOT: Final = Path(__file__).with_name("boot.py")
 _STOP_SECONDS: Final = 1.0
 """A worker has nothing to save: it ends at once unless it is in the middle of native code."""
+_PROBE_SECONDS: Final = 5.0
+"""How often a server elsewhere is asked whether it is there."""
 _LAST_WORDS: Final = 15  # lines of a worker's standard error that are kept to explain why it did not start
 
 
@@ -142,10 +144,10 @@ async def _copy_log(process: asyncio.subprocess.Process, name: str, words: "dequ
 
 @dataclass(slots=True)
 class AddressWorker:
-    """A Wyoming server that somebody else runs."""
+    """A Wyoming server that somebody else runs; it has ended for us once it does not describe itself any more."""
 
     uri: str
-    _stopped: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    _probing: "asyncio.Task[None]" = field(repr=False)
 
     @property
     def pid(self) -> None:
@@ -153,15 +155,29 @@ class AddressWorker:
         return
 
     async def ended(self) -> None:
-        """Wait until we let go of it."""
-        await self._stopped.wait()
+        """Wait until it does not answer, or we let go of it."""
+        await asyncio.wait([self._probing])
 
     async def stop(self) -> None:
         """Let go of it."""
-        self._stopped.set()
+        self._probing.cancel()
 
 
-async def reach(name: str, uri: str, seconds: float) -> AddressWorker:
+async def _probe(uri: str, step_timeout: float) -> None:
+    """Ask a server every now and then until it does not answer.
+
+    One that computes in its event loop answers late: it has as long as a step of its engine may take.
+    """
+    while True:
+        await asyncio.sleep(_PROBE_SECONDS)
+        try:
+            await describe(uri, step_timeout)
+        except VoiceError as error:
+            _LOGGER.info("The Wyoming server at %s is gone: %s", uri, error.text)
+            return
+
+
+async def reach(name: str, uri: str, seconds: float, step_timeout: float) -> AddressWorker:
     """See that a Wyoming server answers; raises EngineUnavailable."""
     try:
         await describe(uri, seconds)
@@ -169,4 +185,4 @@ async def reach(name: str, uri: str, seconds: float) -> AddressWorker:
         raise EngineUnavailable(f"The engine {name} does not answer at {uri}. Is it running?") from error
     except VoiceError as error:
         raise EngineUnavailable(f"The engine {name} at {uri} says: {error.text}") from error
-    return AddressWorker(uri)
+    return AddressWorker(uri, asyncio.create_task(_probe(uri, step_timeout), name=f"probe {uri}"))

@@ -20,7 +20,6 @@ __all__ = ["DevicePlan", "EnginePlan", "EngineState", "Pool", "Ticket", "Worker"
 _LOGGER = logging.getLogger(__name__)
 
 _LONGEST_WAIT: Final = 300.0  # seconds for one turn; every turn before it has deadlines of its own
-_ANOTHER_TRY: Final = 30.0  # seconds until one more worker is tried where one did not start and others serve
 
 
 class Clock(Protocol):
@@ -63,6 +62,11 @@ class Ticket:
         except (WorkerLost, Deadline):
             lost = True
             raise
+        except (EngineUnavailable, Busy) as error:
+            if len(self._line.plan.addresses) < 2:
+                raise
+            lost = True  # it is stopping, say, or others use it too: another address may do
+            raise WorkerLost(error.text) from error
         finally:
             self._pool._end_turn(slot, worker, lost=lost)  # noqa: SLF001
 
@@ -74,7 +78,7 @@ class Pool:
         self,
         engines: Mapping[str, EnginePlan],
         devices: Mapping[str, DevicePlan],
-        start: Callable[[str], Awaitable[Worker]],
+        start: Callable[[str, str | None], Awaitable[Worker]],
         clock: Clock | None = None,
     ) -> None:
         self._clock = clock or asyncio.get_running_loop()
@@ -107,25 +111,33 @@ class Pool:
         line = self._lines.get(engine)
         if line is None:
             raise EngineUnavailable(f"The engine {engine} was just taken out of the configuration; ask again.")
-        if line.tickets >= line.plan.workers + line.plan.queue:
+        if line.tickets >= len(line.slots) + line.plan.queue:
             seconds = line.wait_seconds
             raise Busy(f"{line.tickets} requests wait for {engine} already; try again in {seconds:.0f} s.", seconds)
         line.tickets += 1
+        line.kept = self._schedule.keeping and not line.leaving
         try:
             yield Ticket(engine, line, self)
         finally:
             line.tickets -= 1
             self._act()  # the worker that was kept for it may be idle now
 
+    def keep(self) -> None:
+        """See from now on that every engine has its least number of workers, and the addresses that answer."""
+        self._schedule.keep()
+        self._act()
+
     def preload(self, engine: str) -> None:
         """Start an engine's workers before anybody asks."""
+        self._lines[engine].kept = self._schedule.keeping
         for slot in self._lines[engine].slots:
             if slot.state is State.EMPTY:
                 self._schedule.set(slot, State.STARTING)
                 self._spawn(self._run_start(slot), f"start {engine}")
 
     def unload(self, engine: str) -> None:
-        """End an engine's workers: the idle ones now, the others after the turn under way."""
+        """End an engine's workers until somebody asks again: the idle ones now, the others after the turn under way."""
+        self._lines[engine].kept = False
         for slot in self._lines[engine].slots:
             if slot.state is State.READY:
                 self._stop(slot)
@@ -193,7 +205,11 @@ class Pool:
         if slot.state is State.BUSY and slot.worker is worker:  # else it ended in the meantime
             slot.turns += 1
             worn = line.plan.turns is not None and slot.turns >= line.plan.turns
-            if lost or worn or slot.unwanted or self._closed:
+            if lost:
+                slot.address.close(self._clock.time())
+            else:
+                slot.address.failures = 0
+            if lost or worn or slot.unwanted or slot.address.closed or self._closed:
                 self._stop(slot)
             else:
                 self._schedule.set(slot, State.READY)
@@ -225,7 +241,7 @@ class Pool:
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        expiry = self._schedule.next_expiry()
+        expiry = self._schedule.next_look()
         self._timer = None if expiry is None else self._clock.call_at(expiry, self._act)
 
     def _spawn(self, work: "Awaitable[None]", name: str) -> None:
@@ -237,17 +253,18 @@ class Pool:
 
     async def _run_start(self, slot: Slot) -> None:
         try:
-            worker = await self._start(slot.engine)
+            worker = await self._start(slot.engine, slot.address.uri)
         except VoiceError as error:
             _LOGGER.warning("%s does not start: %s", slot.engine, error.text)
             self._schedule.set(slot, State.EMPTY)
             line = self._lines[slot.engine]
-            line.no_more_before = self._clock.time() + _ANOTHER_TRY
-            if not line.serving:
+            slot.address.rest(self._clock.time())
+            if not line.serving and not line.hopeful(self._clock.time()):
                 self._fail_waiting(slot.engine, error)
         else:
             self._lines[slot.engine].load_seconds = self._clock.time() - slot.since
             slot.worker, slot.turns = worker, 0
+            slot.address.open()
             self._schedule.set(slot, State.READY)
             self._spawn(self._watch(slot, worker), f"watch {slot.engine}")
         self._act()
@@ -257,6 +274,7 @@ class Pool:
         if slot.worker is worker and slot.state in (State.READY, State.BUSY):
             _LOGGER.warning("A worker of %s ended by itself", slot.engine)
             slot.worker = None
+            slot.address.close(self._clock.time())
             self._schedule.set(slot, State.EMPTY)
             self._act()
 
