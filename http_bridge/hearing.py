@@ -172,9 +172,10 @@ class ListenSession:
 
     def _start_interim(self) -> None:
         """Recognise what was said so far if nobody else wants the engine, so that it never delays a final one."""
-        state = self._bridge.app.pool.states()[self._engine]
-        running = self._interim is not None and not self._interim.done()
-        if running or self._working or self._queue.held or state.busy or state.waiting:
+        state = self._bridge.app.pool.states().get(self._engine)
+        if state is None or state.busy or state.waiting:  # None: gone from the configuration while this was said
+            return
+        if self._working or self._queue.held or (self._interim is not None and not self._interim.done()):
             return
         growing = self._endpointer.growing
         if growing is not None and len(growing.pcm) - self._interim_size >= _INTERIM:

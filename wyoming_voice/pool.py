@@ -97,8 +97,9 @@ class Pool:
         return self._schedule.states()
 
     def workers(self, engine: str) -> list[Worker]:
-        """Return the workers that an engine has now."""
-        return [slot.worker for slot in self._lines[engine].slots if slot.worker is not None]
+        """Return the workers that an engine has now; none for one that is gone."""
+        line = self._lines.get(engine)
+        return [slot.worker for slot in line.slots if slot.worker is not None] if line is not None else []
 
     @contextmanager
     def ticket(self, engine: str) -> Iterator[Ticket]:

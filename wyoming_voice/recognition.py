@@ -160,7 +160,8 @@ class Recognition:
 
     async def _look_ahead(self, listening: Listening, cutter: Cutter, pause: Pause, engine: str) -> None:
         ahead = self._ahead
-        if ahead is not None and (not pause.after_speech or self._pool.states()[engine].waiting):
+        state = self._pool.states().get(engine)  # None: gone from the configuration while this was said
+        if ahead is not None and (not pause.after_speech or state is None or state.waiting):
             if ahead.task.done() and not ahead.task.cancelled() and ahead.task.exception() is None:
                 self._prefix = "".join(heard.text for heard in ahead.task.result())
             await self._drop_ahead()
