@@ -24,7 +24,7 @@ from wyoming_voice.engines.table import engines, environment
 from wyoming_voice.environment import Seen, _find_links, _torch_lies_in, asked_for, build, reason
 from wyoming_voice.errors import BadRequest, Busy, EngineUnavailable, UnknownEngine
 from wyoming_voice.folder import locked, put_in_place
-from wyoming_voice.install import install, remove
+from wyoming_voice.install import Weights, install, remove
 from wyoming_voice.launch import ProcessLauncher, interpreter
 from wyoming_voice.link import segment_event
 
@@ -74,7 +74,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         pytest.skip("PyPI is not reachable, so nothing can be installed")
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
-    assert "Installing eSpeak NG" in done.stderr
+    assert "Installing eSpeak NG" in done.stderr.partition("The licence of eSpeak NG: GPL-3.0.")[2]
     yield folder
     removed = run(folder, "engines", "remove", "espeak")
     assert removed.returncode == 0, removed.stderr
@@ -339,3 +339,23 @@ def test_removing_what_has_no_environment_says_where_it_is(tmp_path: Path) -> No
     done = run(tmp_path, "engines", "remove", "espeak")
     assert done.returncode == 1
     assert "nothing to remove" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (None, "The model v5_5_ru: CC BY-NC 4.0: not for commercial use."),
+        ("v5_cis_base", "The model v5_cis_base: MIT."),
+        ("v5_5_ru", "The model v5_5_ru: CC BY-NC 4.0: not for commercial use."),
+    ],
+)
+async def test_the_licence_of_a_model_is_told_before_it_is_fetched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, model: str | None, said: str
+) -> None:
+    for name, value in OFFLINE.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(EngineUnavailable):
+        await install(settings_for(tmp_path), ["silero"], Weights(model=model))
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith("The licence of Silero: each model has its own")
+    assert first.endswith(said)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from . import __version__
 from .errors import BadRequest, VoiceError
+from .invocation import PROGRAM, typed
 
 _CHECKOUT: Final = Path(__file__).resolve().parent.parent
 _COMMANDS: Final = {  # imported when it is run: the server needs no decoders, and is there sooner without
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error.text, file=sys.stderr)
         return 2
     if notices:
-        print("\n".join(notices), file=sys.stderr)
+        print(typed("\n".join(notices)), file=sys.stderr)
     quiet = logging.INFO if chosen.command == "serve" else logging.WARNING
     logging.basicConfig(
         level=max(_LEVELS[settings.log_level], quiet) if settings.log_level == "info" else _LEVELS[settings.log_level],
@@ -98,7 +99,7 @@ def _environment(chosen: argparse.Namespace) -> dict[str, str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="./run.sh" if (_CHECKOUT / "run.sh").exists() else "wyoming-voice",
+        prog=PROGRAM,
         description="A local voice server: it speaks and listens over the Wyoming protocol.",
     )
     parser.add_argument("--version", action="version", version=f"wyoming-voice {__version__}")

@@ -12,6 +12,7 @@ from .command import say, table
 from .config import Settings
 from .enrol import Draft, Enrolment, draft, forget, keep
 from .errors import BadRequest
+from .invocation import PROGRAM
 from .voices import VoiceChoice, canonical
 
 _PREVIEW: Final = {
@@ -64,7 +65,7 @@ async def _add(app: App, chosen: argparse.Namespace) -> int:
     if made.recognised and not chosen.yes:
         made = _confirmed(made)
     voice = await keep(app, made)
-    print(f"The voice {voice.name} is made. Hear it: ./run.sh voices preview {voice.name}", file=sys.stderr)
+    print(f"The voice {voice.name} is made. Hear it: {PROGRAM} voices preview {voice.name}", file=sys.stderr)
     for _, text in made.recordings:
         print(text or "")
     return 0

@@ -7,6 +7,8 @@ Raised where the meaning is known, spelled once per front door (an HTTP status, 
 from collections.abc import Iterator
 from typing import ClassVar
 
+from .invocation import typed
+
 
 class VoiceError(Exception):
     """Something that the person or program who asked should be told."""
@@ -14,8 +16,8 @@ class VoiceError(Exception):
     code: ClassVar[str] = "internal"
 
     def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
+        self.text = typed(text)
+        super().__init__(self.text)
 
 
 class BadRequest(VoiceError):

@@ -20,6 +20,7 @@ from .config_mistake import guess
 from .download import megabytes
 from .engines.protocol import Options
 from .engines.table import EngineSpec, engines, environment
+from .engines.weights import DEFAULT_MODELS
 from .environment import asked_for, build, is_made_of, requirements
 from .errors import BadRequest, UnknownEngine, VoiceError
 from .folder import delete, disk_errors, locked, put_in_place, size, take_away, unfinished
@@ -49,6 +50,8 @@ async def install(settings: Settings, names: Sequence[str], weights: Weights | N
         return await _install_rhvoice()
     lacking = [spec for spec in specs.values() if weights is None or not _is_installed(settings, spec)]
     files = {spec.name: _file(spec) for spec in lacking}
+    for name, spec in specs.items():
+        _say(_licence(spec, _options(settings, name), weights))
     shelf = environment(settings.data_dir, "any").parent
     turn = asyncio.Lock()
     with disk_errors(shelf), locked(shelf):
@@ -81,6 +84,15 @@ async def _install(settings: Settings, spec: EngineSpec, file: Path, turn: async
             delete(made)
         took = f"{size(own) // 1_000_000} MB, {monotonic() - started:.0f} s"
     _say(f"{spec.description} is installed in {own} ({', '.join(filter(None, (took, str(seen))))}).")
+
+
+def _licence(spec: EngineSpec, options: Options, weights: Weights | None) -> str:
+    """Say what an engine may be used for, before it is there; its model's licence may be another."""
+    if weights is not None and weights.model is not None:
+        options = {**options, "model": weights.model}
+    model = spec.model_licence(options)
+    of_model = f" The model {options.get('model') or DEFAULT_MODELS.get(spec.name, '')}: {model}." if model else ""
+    return f"The licence of {spec.description}: {spec.licence}.{of_model}"
 
 
 def _is_installed(settings: Settings, spec: EngineSpec) -> bool:
@@ -141,7 +153,7 @@ def _spec(settings: Settings, name: str) -> EngineSpec:
     """Find the engine of the table that a name stands for, which may be a name of the user's own."""
     configured = settings.engines.get(name)
     if configured is not None and configured.uri is not None:
-        raise BadRequest(f"The engine {name} runs at {configured.uri}; there is nothing to install or to remove here.")
+        raise BadRequest(f"The engine {name} runs at {', '.join(configured.uri)}; there is nothing to install or to remove here.")
     spec = engines().get((configured and configured.type) or name)
     if spec is None:
         raise UnknownEngine(f"There is no engine '{name}'{guess(name, engines())} There are {', '.join(engines())}.")

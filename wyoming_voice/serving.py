@@ -14,6 +14,7 @@ from .app import App, open_app, open_server
 from .config import Settings
 from .discovery import announced
 from .errors import BadRequest
+from .invocation import typed
 from .reload import on_hangup
 from .server import Server
 from .voices import Catalogue, matches
@@ -97,7 +98,7 @@ def _announce(app: App, server: Server, bridge: "BridgeServer | None") -> None:
         _next(server.uris[0].rpartition(":")[2]),
         'Or: ./run.sh say "Привет, мир!"   ./run.sh voices   ./run.sh doctor',
     ]
-    print("\n".join(lines), flush=True)
+    print(typed("\n".join(lines)), flush=True)
 
 
 def _next(port: str) -> str:

