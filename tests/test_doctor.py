@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import pty
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 from wyoming.info import AsrModel, AsrProgram, Attribution, Info, TtsProgram
@@ -201,14 +204,30 @@ def installed(folder: Path, name: str) -> Path:
     return packages
 
 
-async def test_packages_without_weights_are_tried_and_told_where_they_are(tmp_path: Path) -> None:
+def piper_voice(folder: Path) -> None:
+    """Put files there that look like a voice of Piper; loading it fails."""
+    (folder / "data" / "piper").mkdir(parents=True)
+    (folder / "data" / "piper" / "en_US-nobody-low.onnx").touch()
+    described = '{"language": {"code": "en_US", "family": "en"}, "espeak": {"voice": "en-us"}}'
+    (folder / "data" / "piper" / "en_US-nobody-low.onnx.json").write_text(described, "utf-8")
+
+
+async def test_missing_weights_are_told_without_importing_the_packages(tmp_path: Path) -> None:
     packages = installed(tmp_path, "piper")
+    (packages / "piper" / "__init__.py").write_text("import no_such_library", "utf-8")
     report = await doctor(tmp_path, config_for(tmp_path, engines=engines(tmp_path, piper={})))
     line = report.line("piper: ")
     assert line.startswith("✗ piper: Piper has no voice")
-    assert line.endswith(f"(its packages load: environment {environment(tmp_path / 'data', 'piper')})")
+    assert "Run: ./run.sh engines install piper --weights" in line
+    assert line.endswith(f"(its packages are there: environment {environment(tmp_path / 'data', 'piper')})")
+
+
+async def test_packages_that_do_not_load_are_told_with_their_reason(tmp_path: Path) -> None:
+    packages = installed(tmp_path, "piper")
+    piper_voice(tmp_path)
     (packages / "piper" / "__init__.py").write_text("import no_such_library", "utf-8")
-    report = await doctor(tmp_path, config_for(tmp_path, engines=engines(tmp_path, piper={})))
+    piper = {"device": "cuda:0"}
+    report = await doctor(tmp_path, config_for(tmp_path, engines=engines(tmp_path, piper=piper)))
     assert "its packages do not load here. ModuleNotFoundError: No module named 'no_such_library'" in report.line(
         "piper: "
     )
@@ -218,15 +237,68 @@ async def test_packages_without_weights_are_tried_and_told_where_they_are(tmp_pa
 async def test_a_torch_that_sees_no_gpu_is_told_of_where_one_is_set_up(tmp_path: Path) -> None:
     """torch stands in for itself: version and count are what is asked of it."""
     packages = installed(tmp_path, "piper")
+    piper_voice(tmp_path)
     (packages / "torch").mkdir()
     torch = "class cuda:\n    device_count = staticmethod(lambda: 0)\n__version__ = '2.13.0+cpu'\n"
     (packages / "torch" / "__init__.py").write_text(torch, "utf-8")
     piper = {"device": "cuda:0"}
     report = await doctor(tmp_path, config_for(tmp_path, engines=engines(tmp_path, piper=piper)))
     assert "its torch 2.13.0+cpu sees no GPU, but engines.piper.device is cuda:0" in report.line("piper: ")
-    piper = {"device": "cpu"}
-    report = await doctor(tmp_path, config_for(tmp_path, engines=engines(tmp_path, piper=piper)))
-    assert "torch 2.13.0+cpu, no GPU" in report.line("piper: ")
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core tries one engine after the other")
+async def test_engines_are_tried_at_the_same_time(tmp_path: Path) -> None:
+    """Each would load for ever, and both have begun; whoever interrupts leaves no worker behind."""
+    slow = {"start_timeout": 60.0, "options": {"slow_to_load": True, "log": str(tmp_path / "log")}}
+    config = config_for(tmp_path, engines=engines(tmp_path, fake=slow, second={"type": "fake", **slow}))
+    (tmp_path / "config.yml").write_text(yaml.safe_dump(config), "utf-8")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "wyoming_voice", "doctor", "--config", str(tmp_path / "config.yml")),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(FAKE)])},
+        cwd=tmp_path,
+    )
+    workers: list[psutil.Process] = []
+    try:
+        async with asyncio.timeout(DEADLINE):
+            while not (tmp_path / "log").exists() or (tmp_path / "log").read_text("utf-8").count("loads\n") < 2:
+                await asyncio.sleep(0.05)
+        workers = psutil.Process(process.pid).children(recursive=True)
+    finally:
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+    assert len(workers) >= 2
+    assert [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE] == []
+
+
+async def test_findings_come_in_the_order_of_the_engines(tmp_path: Path) -> None:
+    """The slow one comes first, and the quick one waits for its line."""
+    slow = {"start_timeout": 3.0, "options": {"slow_to_load": True, "log": str(tmp_path / "log")}}
+    report = await doctor(tmp_path, config_for(tmp_path, engines=engines(tmp_path, fake=slow)))
+    told = [line[2:].partition(":")[0] for line in report.lines]
+    assert told.index("fake") < told.index("fake-ears")
+
+
+def test_a_terminal_is_told_what_is_being_tried(tmp_path: Path) -> None:
+    slow = {"start_timeout": 2.0, "options": {"slow_to_load": True, "log": str(tmp_path / "log")}}
+    file = tmp_path / "config.yml"
+    file.write_text(yaml.safe_dump(config_for(tmp_path, engines=engines(tmp_path, fake=slow))), "utf-8")
+    ours, theirs = pty.openpty()
+    with open(ours, "rb", buffering=0) as terminal:  # noqa: PTH123 - a descriptor
+        subprocess.run(
+            [sys.executable, "-m", "wyoming_voice", "doctor", "--config", str(file)],
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(FAKE)])},
+            cwd=tmp_path,
+            timeout=3 * DEADLINE,
+            check=False,
+        )
+        os.close(theirs)
+        said = terminal.read(64 * 1024).decode()
+    assert "looking for engines …" in said
+    assert "trying fake" in said
+    assert said.endswith("\r\033[K")
 
 
 async def test_espeak_really_speaks(tmp_path: Path) -> None:

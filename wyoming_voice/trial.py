@@ -10,7 +10,7 @@ from typing import Final
 from . import client
 from .engines.protocol import Segment
 from .engines.table import EngineSpec, Task, environment
-from .environment import Seen, is_made_of, look, requirements
+from .environment import is_made_of, look, requirements
 from .errors import EngineUnavailable, UnknownVoice, VoiceError
 from .launch import ProcessLauncher
 from .listening import HEARD
@@ -27,47 +27,50 @@ async def trial(place: Place, catalogue: Catalogue, launcher: ProcessLauncher) -
     try:
         if place.spec is None:
             return await _elsewhere(place)
-        where = await _packages(place, place.spec, catalogue.settings.data_dir)
-        if place.missing is not None:
+        where = _environment(place.spec, catalogue.settings.data_dir)
+        if place.missing is not None:  # known from files: importing torch would say no more
             wanted = place.name in catalogue.settings.engines
-            packages = f" (its packages load: {where})" if where else ""
+            there = place.missing == place.spec.ready(place.options)
+            packages = f" (its packages are there: {where})" if where and there else ""
             return Finding("✗" if wanted else "!", f"{place.name}: {place.missing}{packages}")
+        torch = await _torch(place, place.spec, catalogue.settings.data_dir)
+        where = "".join(f", {part}" for part in (where, torch) if part)
         async with asyncio.timeout(place.settings.start_timeout + place.settings.step_timeout):
-            return await _here(place, place.spec, catalogue, launcher, f", {where}" if where else "")
+            return await _here(place, place.spec, catalogue, launcher, where)
     except TimeoutError:
         return Finding("✗", f"{place.name}: does not come to an end; see engines.{place.name}.step_timeout")
     except VoiceError as error:
         return Finding("✗", f"{place.name}: {error.text}")
 
 
-async def _packages(place: Place, spec: EngineSpec, data_dir: Path) -> str:
-    """Look at an engine's own environment, if it has one: where it is, and what its torch sees if that matters.
+def _environment(spec: EngineSpec, data_dir: Path) -> str:
+    """Say where an engine's own environment is; empty: it has none."""
+    own, file = environment(data_dir, spec.name), requirements(spec.name)
+    if not (own / "bin" / "python").exists():
+        return ""
+    old = file is not None and (own / file.name).exists() and not is_made_of(own, file)
+    return f"environment {own}" + (", made by an older release" if old else "")
 
-    Raises EngineUnavailable where it does not load, or has no GPU that the engine is set up for.
+
+async def _torch(place: Place, spec: EngineSpec, data_dir: Path) -> str:
+    """Ask the torch of an engine that is set up for a GPU what it sees; empty: it is not, or has no torch of its own.
+
+    Raises EngineUnavailable where its packages do not load, or see no GPU.
     """
     own = environment(data_dir, spec.name)
     python = own / "bin" / "python"
-    if not python.exists():
-        return ""
-    on_gpu = place.settings.device.startswith("cuda")
-    seen = Seen(None, ())
-    if place.missing is not None and place.missing != spec.ready(place.options):
-        return ""  # it has not all the packages, which is what is missing
-    if place.missing is not None or on_gpu:  # else loading the engine, which comes next, tells as much
-        try:
-            seen = await look(spec, python, place.settings.start_timeout)
-        except EngineUnavailable as error:
-            raise EngineUnavailable(
-                f"{error.text} The environment is {own}; to make it anew: {spec.install}"
-            ) from error
-    if on_gpu and seen.torch and not seen.gpus:
+    if not python.exists() or not place.settings.device.startswith("cuda"):
+        return ""  # loading the engine, which comes next, tells as much
+    try:
+        seen = await look(spec, python, place.settings.start_timeout)
+    except EngineUnavailable as error:
+        raise EngineUnavailable(f"{error.text} The environment is {own}; to make it anew: {spec.install}") from error
+    if seen.torch and not seen.gpus:
         raise EngineUnavailable(
             f"its torch {seen.torch} sees no GPU, but engines.{place.name}.device is {place.settings.device}. "
             f"To get the torch for this machine's GPU: {spec.install}; or set device: cpu"
         )
-    file = requirements(spec.name)
-    old = file is not None and (own / file.name).exists() and not is_made_of(own, file)
-    return ", ".join(filter(None, (f"environment {own}", str(seen), "made by an older release" if old else "")))
+    return str(seen)
 
 
 async def _elsewhere(place: Place) -> Finding:
