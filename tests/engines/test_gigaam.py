@@ -1,6 +1,5 @@
 """GigaAM, with tiny models of the real classes that learned a sound by heart (tiny/gigaam.py), in a worker."""
 
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from wyoming_voice.engines.protocol import HEARD_RATE, Piece
 from wyoming_voice.engines.table import TABLE
 from wyoming_voice.errors import BadRequest, EngineUnavailable
 
-from .environment import ROOT, WorkerEngine, engine_python, make_tiny, probe, worker
+from .environment import WorkerEngine, data_dir, engine_python, make_tiny, probe, worker
 from .hearing import Sound, not_speech, part, read, sample, silence, text_of, word_error_rate
 
 pytestmark = pytest.mark.timeout(300)  # six models learn in 15 s, and in a minute where other tests keep the cores busy
@@ -327,8 +326,7 @@ def test_a_cut_goes_through_a_pause() -> None:
 @pytest.mark.speech
 @pytest.mark.parametrize("name", gigaam_files.MODELS)
 def test_one_word_in_ten_is_wrong_at_most(name: str, speech: Speech, tmp_path: Path) -> None:
-    data = Path(os.environ.get("WYOMING_VOICE_DATA") or ROOT / "data")
-    options: dict[str, object] = {"data_dir": str(data), "model": name}
+    options: dict[str, object] = {"data_dir": str(data_dir()), "model": name}
     if missing := gigaam_files.missing(options):
         pytest.skip(missing)
     clips = [clip for clip in speech.of("ru") if clip["format"] == "wav"]
