@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from .errors import EngineUnavailable, WorkerLost
 
@@ -45,7 +45,8 @@ class ActivityStream:
 class Activity:
     """Starts the process when the first stream wants it, and again when it was lost. Close it at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, detector: Literal["silero", "webrtc"] = "silero") -> None:
+        self._detector = detector
         self._process: _Process | None = None
         self._starting = asyncio.Lock()
         self._numbers = count(1)
@@ -56,7 +57,7 @@ class Activity:
         async with self._starting:
             if self._process is None or self._process.lost:
                 await self.close()
-                self._process = await _start()
+                self._process = await _start(self._detector)
         process, number = self._process, next(self._numbers)
         try:
             yield ActivityStream(process, number)
@@ -132,9 +133,9 @@ class _Process:
         await self._reader
 
 
-async def _start() -> _Process:
+async def _start(detector: str) -> _Process:
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "wyoming_voice.engines.activity"),
+        *(sys.executable, "-m", "wyoming_voice.engines.activity", detector),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env=_environment(),

@@ -253,6 +253,10 @@ class Hearing(_Section):
         default=False,
         description="Wyoming: find the end of speech here, not where the client ends its audio",
     )
+    ahead: bool = Field(
+        default=True, description="Recognise at a pause what was said, so that it is known when the audio ends"
+    )
+    vad: Literal["silero", "webrtc"] = Field(default="silero", description="What tells speech from other sound")
     terms: tuple[str, ...] = Field(
         default=(), description="Names and words to expect in every recording, for engines that can be told"
     )

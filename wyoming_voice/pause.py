@@ -9,6 +9,11 @@ from .listening import HEARD
 
 _RUN: Final = 3  # chunks of speech in a row before it counts as such (endpoint.py)
 _EARLY: Final = 2.0  # seconds that audio may come before it could have been spoken: what was kept before a wake word
+# Home Assistant 2026.11, assist_pipeline/vad.py, VoiceCommandSegmenter: timeout_seconds and command_seconds. Where the
+# server finds the end it uses neither, and would send what a microphone hears for ever.
+_NOBODY: Final = 15.0
+_SHORTEST: Final = 1.0
+_LONGEST: Final = 30.0  # it ends any command 15 s after it began to listen; a long one said without a pause may end
 
 
 class Pause:
@@ -20,14 +25,32 @@ class Pause:
         self._began = self._now()
         self._heard = 0.0
         self._run = 0
-        self._spoken = False
+        self._spoken: float | None = None  # when somebody began to
         self._silent = 0.0
         self._file = False
 
     @property
     def after_speech(self) -> float:
         """Seconds since somebody stopped speaking; 0: somebody speaks, or nobody has yet, or this is a file."""
-        return self._silent if self._spoken and not self._file else 0.0
+        return 0.0 if self._spoken is None or self._file else self._silent
+
+    @property
+    def nobody(self) -> bool:
+        """Whether nobody has spoken yet."""
+        return self._spoken is None
+
+    def over(self, trailing: float) -> bool:
+        """Tell whether a command is over: so many seconds of silence after it, or nobody says one, or it never ends."""
+        if self._file:
+            return False
+        if self._spoken is None:
+            return self._heard >= _NOBODY
+        lasted = self._heard - self._spoken
+        return (self._silent >= trailing and lasted >= _SHORTEST) or lasted >= _LONGEST
+
+    def give_up(self) -> None:
+        """Judge no more of this stream."""
+        self._file = True
 
     async def follow(self, pcm: bytes) -> None:
         """Take some more, 16 kHz mono 16 bit; raises WorkerLost."""
@@ -37,5 +60,6 @@ class Pause:
             return
         for chunk, score in await self._activity.judge(pcm):
             self._run = self._run + 1 if score >= BEGINS else 0
-            self._spoken = self._spoken or self._run >= _RUN
+            if self._spoken is None and self._run >= _RUN:
+                self._spoken = self._heard
             self._silent = 0.0 if score >= GOES_ON else self._silent + len(chunk) / HEARD.byte_rate

