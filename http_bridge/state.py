@@ -276,7 +276,7 @@ def _engine(catalogue: Catalogue, place: Place, state: EngineState, memory: int)
     }
     return EngineReply(
         name=place.name,
-        description=spec.description if spec is not None else str(place.settings.uri),
+        description=spec.description if spec is not None else ", ".join(place.settings.uri or ()),
         task=spec.task if spec is not None else "remote",
         state=_state(place, state),
         missing=place.missing,

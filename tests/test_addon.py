@@ -103,7 +103,7 @@ def test_the_container_has_its_own_ports_and_folders(written: Written) -> None:
 def test_the_users_own_file_is_for_what_the_options_do_not_have(written: Written) -> None:
     found = written({"languages": ["ru"]}, "languages: [de, en]\nengines: {piper: {workers: 2}}\n")
     assert found.languages == ("ru",)
-    assert found.engine("piper").workers == 2
+    assert found.engine("piper").workers.max == 2
 
 
 def test_the_supervisors_broker_is_used_unless_the_user_has_one(written: Written) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from wyoming_voice.config import LARGEST, ConfigError, Device, EngineSettings, Settings, load
 from wyoming_voice.config_source import DEEPEST, NotYaml, read_yaml
+from wyoming_voice.config_type import Workers
 
 from .conftest import ROOT
 
@@ -99,8 +100,21 @@ def test_empty_file_and_empty_sections_are_the_defaults(write: Load) -> None:
 
 def test_engine_that_is_not_named_has_the_defaults(write: Load) -> None:
     settings = write("engines: {piper: {workers: 3}, espeak: }")
-    assert settings.engine("piper").workers == 3
+    assert settings.engine("piper").workers.max == 3
     assert settings.engine("espeak") == settings.engine("moonshine") == EngineSettings()
+
+
+def test_workers_and_addresses_may_be_one_or_a_range_and_a_list(write: Load) -> None:
+    settings = write(
+        "engines: {piper: {workers: {min: 1, max: 3}}, espeak: {workers: {min: 2}},"
+        " x: {uri: 'tcp://a:1'}, y: {uri: ['tcp://a:1', 'tcp://b:1']}}",
+        {"WYOMING_VOICE__ENGINES__X__WORKERS": "4", "WYOMING_VOICE__ENGINES__ESPEAK__WORKERS__MAX": "5"},
+    )
+    assert settings.engine("piper").workers == Workers(1, 3)
+    assert settings.engine("espeak").workers == Workers(2, 5)
+    assert settings.engine("x").workers == Workers(0, 4)
+    assert settings.engine("x").uri == ("tcp://a:1",)
+    assert settings.engine("y").uri == ("tcp://a:1", "tcp://b:1")
 
 
 def test_words_that_yaml_1_1_took_for_truth_are_words(write: Load) -> None:
@@ -172,6 +186,30 @@ def test_settings_cannot_be_changed(write: Load) -> None:
         ("engines: [piper]", ":1: engines: must have keys of its own, indented under it, not ['piper']"),
         ("engines: {piper: yes}", ":1: engines.piper: must have keys of its own, indented under it, not 'yes'"),
         ("engines: {piper: {workers: 65}}", ":1: engines.piper.workers: must be at most 64, not 65"),
+        ("engines: {piper: {workers: true}}", ":1: engines.piper.workers: must be a whole number, not True"),
+        ("engines: {piper: {workers: {min: -1}}}", ":1: engines.piper.workers: min must be at least 0, not -1"),
+        ("engines: {piper: {workers: {max: 0}}}", ":1: engines.piper.workers: max must be at least 1, not 0"),
+        ("engines: {piper: {workers: {most: 2}}}", ":1: engines.piper.workers: has min and max, not 'most'"),
+        (
+            "engines: {piper: {workers: {min: 3, max: 2}}}",
+            ":1: engines.piper.workers: min must not be more than max, 2, as 3 is",
+        ),
+        (
+            "engines: {x: {uri: []}}",
+            ":1: engines.x.uri: must be tcp://HOST:PORT or unix:///PATH, or a list of such, not []",
+        ),
+        (
+            "engines: {x: {uri: ['tcp://a:1', 'tcp://a:1']}}",
+            ":1: engines.x.uri: has 'tcp://a:1' more than once; `workers` says how many requests it is sent at once",
+        ),
+        (
+            "engines: {piper: {launcher: ray}}",
+            ":1: engines.piper.launcher: no cluster is known; say where it is in ray.address",
+        ),
+        (
+            "engines: {x: {launcher: ray, uri: 'tcp://a:1'}}\nray: {address: 'a:6379'}",
+            ":1: engines.x.launcher: an engine with a uri runs there; leave one of the two out",
+        ),
         ("engines: {piper: {preload: 7}}", ":1: engines.piper.preload: must be true or false, not 7"),
         ("engines: {piper: {ttl: no}}", ":1: engines.piper.ttl: must be a number of seconds, not 'no'"),
         ("engines: {mine: {type: pipe}}", ":1: engines.mine.type: no such engine; did you mean 'piper'?"),
@@ -309,7 +347,7 @@ def test_names_that_no_variable_can_have_are_found(write: Load) -> None:
         "WYOMING_VOICE__VOICES__EN_US": "lessac",
     }
     settings = write("devices: {cuda:0: {running: 1}}", environ)
-    assert settings.engines == {"faster-whisper": EngineSettings(workers=2, device="cuda:0")}
+    assert settings.engines == {"faster-whisper": EngineSettings(workers=Workers(max=2), device="cuda:0")}
     assert settings.devices == {"cuda:0": Device(running=3)}
     assert settings.voices == {"en-us": "lessac"}
 

@@ -105,13 +105,14 @@ class Voices:
         return any(await asyncio.gather(*map(self._ask_one, places)))
 
     async def _ask_one(self, place: Place) -> bool:
-        assert place.settings.uri is not None, "only servers elsewhere are asked"
-        try:
-            self._remote[place.name] = await client.describe(place.settings.uri, _REMOTE_SECONDS)
-        except VoiceError as error:  # it keeps what it had: a request says what is wrong
-            _LOGGER.debug("%s does not describe itself: %s", place.name, error.text)
-            return False
-        return True
+        for uri in place.settings.uri or ():  # they share one engine's work: any of them can tell
+            try:
+                self._remote[place.name] = await client.describe(uri, _REMOTE_SECONDS)
+            except VoiceError as error:  # it keeps what it had: a request says what is wrong
+                _LOGGER.debug("%s does not describe itself: %s", place.name, error.text)
+            else:
+                return True
+        return False
 
 
 class App:
@@ -202,6 +203,7 @@ async def open_server(app: App) -> AsyncIterator[Server]:
         stack.callback(looking.cancel)
         warming = asyncio.create_task(app.speech.warm(), name="load what requests need")
         stack.callback(warming.cancel)
+        app.pool.keep()
         for name, place in app.voices.catalogue.places.items():
             if place.settings.preload:
                 app.pool.preload(name)
@@ -218,17 +220,22 @@ def _preferring(settings: Settings, catalogue: Catalogue, name: str | None) -> S
 
 
 def _engine_plans(settings: Settings, places: Mapping[str, Place]) -> dict[str, EnginePlan]:
-    return {
-        name: EnginePlan(
-            workers=place.settings.workers,
-            addresses=() if place.settings.uri is None else (place.settings.uri,),
-            queue=settings.limits.queue,
-            ttl=place.settings.ttl,
-            device=place.settings.device,
-            turns=None if place.spec is None else place.spec.turns,
-        )
-        for name, place in places.items()
-    }
+    return {name: _engine_plan(settings, place) for name, place in places.items()}
+
+
+def _engine_plan(settings: Settings, place: Place) -> EnginePlan:
+    engine = place.settings
+    addresses = engine.uri or ()
+    several = len(addresses) > 1  # these are looked after all the time: who is there is known before a request comes
+    return EnginePlan(
+        workers=engine.workers.max,
+        least=len(addresses) * engine.workers.max if several else engine.workers.min,
+        addresses=addresses,
+        queue=settings.limits.queue,
+        ttl=None if several else engine.ttl,
+        device=engine.device,
+        turns=None if place.spec is None else place.spec.turns,
+    )
 
 
 def _device_plans(settings: Settings) -> dict[str, DevicePlan]:

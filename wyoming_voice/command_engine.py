@@ -78,7 +78,7 @@ def _line(catalogue: Catalogue, place: Place) -> _Line:
     present = [model for model in models if model.is_here]
     return _Line(
         engine=place.name,
-        task=spec.task if spec is not None else f"at {place.settings.uri}",
+        task=spec.task if spec is not None else f"at {', '.join(place.settings.uri or ())}",
         device=place.settings.device if spec is not None else "",
         environment=str(own) if installed else "",
         environment_bytes=size(own) if installed and own is not None else 0,

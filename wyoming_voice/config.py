@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, Strict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from .config_mistake import guess, names, sentences
 from .config_old import in_new_form, is_old, translate
@@ -25,9 +25,12 @@ from .config_type import (
     Seconds,
     SecondsOrNever,
     SecondsOrZero,
-    ServerAddress,
+    ServerAddresses,
+    Share,
     Token,
     TopicPrefix,
+    WorkerCount,
+    Workers,
     empty,
 )
 from .engines.table import engines
@@ -86,6 +89,20 @@ class Limits(_Section):
     json_body: Bytes = Field(default=33554432, description="Bytes of a JSON body, references in base64 included")
 
 
+class EngineRay(_Section):
+    """What each worker of an engine gets of a Ray cluster."""
+
+    num_gpus: Share = Field(default=0.0, description="With `launcher: ray`: GPUs of each worker; 0.5: two share one")
+    num_cpus: Share = Field(default=1.0, description="CPUs of each worker")
+    resources: Annotated[dict[str, Share], BeforeValidator(empty)] = Field(
+        default={}, description="What else the node must have, by the names that its `ray start --resources` gave"
+    )
+    runtime_env: Annotated[dict[str, JsonValue], BeforeValidator(empty)] = Field(
+        default={}, description="Ray's runtime environment: `pip`, `env_vars`, … of the worker"
+    )
+    data_dir: str | None = Field(default=None, description="data_dir as nodes see it; null: by the same path as here")
+
+
 class EngineSettings(_Section):
     """One engine: how many workers, when they come and go, and the engine's own options."""
 
@@ -93,8 +110,8 @@ class EngineSettings(_Section):
     type: str | None = Field(
         default=None, description="The engine in the table, when the key is a name of your own (a second Piper, say)"
     )
-    uri: ServerAddress | None = Field(
-        default=None, description="A Wyoming server that runs elsewhere: `tcp://HOST:PORT` or `unix:///PATH`"
+    uri: ServerAddresses | None = Field(
+        default=None, description="A Wyoming server elsewhere, `tcp://HOST:PORT` or `unix:///PATH`, or a list of such"
     )
     task: Literal["tts", "asr"] | None = Field(
         default=None, description="With `uri`: what to use it for; null: what its `describe` says"
@@ -103,7 +120,14 @@ class EngineSettings(_Section):
         default=None, description="Use it for these languages only; null: all that it knows"
     )
     voices: tuple[str, ...] | None = Field(default=None, description="With `uri`: its voices to offer; null: all")
-    workers: Annotated[int, Strict()] = Field(default=1, ge=1, le=64, description="Worker processes at most")
+    workers: WorkerCount = Field(
+        default=Workers(),
+        description="Workers at most, or `{min: N, max: N}`; with `uri`: requests at once to each address",
+    )
+    launcher: Literal["process", "ray"] = Field(
+        default="process", description="Who starts its workers: this machine (`process`), or a Ray cluster (`ray`)"
+    )
+    ray: EngineRay = EngineRay()
     preload: bool = Field(default=False, description="Start a worker with the server, not with the first request")
     ttl: SecondsOrNever = Field(
         default=600.0, description="Seconds until an idle worker is ended; 0: at once, `never`: not at all"
@@ -113,6 +137,16 @@ class EngineSettings(_Section):
     step_timeout: Seconds = Field(default=60.0, description="Seconds that the engine may take for its next step")
     options: Annotated[dict[str, JsonValue], BeforeValidator(empty)] = Field(
         default={}, description="The engine's own settings; config.yml shows those of each"
+    )
+
+
+class Ray(_Section):
+    """The Ray cluster for engines with `launcher: ray`."""
+
+    address: str | None = Field(
+        default=None,
+        min_length=1,
+        description="`HOST:6379`, the head of a cluster of which this machine is a node, or `ray://HOST:10001`",
     )
 
 
@@ -305,6 +339,7 @@ class Settings(_Section):
     devices: Annotated[dict[str, Device], BeforeValidator(empty)] = Field(
         default={}, description="Limits of devices by name; a device that is not named has none"
     )
+    ray: Ray = Ray()
 
     def engine(self, name: str) -> EngineSettings:
         """Return what is set for an engine, or the defaults."""
@@ -325,6 +360,7 @@ def load(path: Path | None, environ: Mapping[str, str], notices: list[str] | Non
             notices.append(in_new_form(moved))
     environment(source, environ, _names)
     found = [*_unknown_engines(source.values), *_unknown_devices(source.values), *_not_preferred(source.values)]
+    found += _no_cluster(source.values)
     try:
         settings = Settings.model_validate(source.values)
     except ValidationError as error:
@@ -408,6 +444,18 @@ def _unknown_engines(values: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
             yield (*key, "type"), f"no such engine{_which(kind)}"
         elif kind is None and uri is None and name not in engines():
             yield key, f"no such engine{_which(name, '; a name of your own needs a type or a uri')}"
+
+
+def _no_cluster(values: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
+    """Find engines that are to run on a Ray cluster that is not named, or elsewhere already."""
+    ray = values.get("ray")
+    address = ray.get("address") if isinstance(ray, dict) else None
+    for name, engine in _named(values, "engines").items():
+        if engine.get("launcher") == "ray":
+            if engine.get("uri") is not None:
+                yield ("engines", name, "launcher"), "an engine with a uri runs there; leave one of the two out"
+            elif address is None:
+                yield ("engines", name, "launcher"), "no cluster is known; say where it is in ray.address"
 
 
 def _not_preferred(values: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:

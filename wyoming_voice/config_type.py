@@ -1,6 +1,7 @@
 """The kinds of values in config.yml, each with what it refuses and why."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -8,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from .config_mistake import Unit
 
+_MOST_WORKERS = 64
 _BROKER_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -41,6 +43,53 @@ def _reachable(uri: str) -> str:
     if _address(uri).startswith("tcp:") and not urlsplit(uri).port:
         raise ValueError("port 0 cannot be connected to; give the port on which that server listens")
     return uri
+
+
+def _addresses(value: object) -> object:
+    if value is None:
+        return None
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, list | tuple) or not given or not all(isinstance(one, str) for one in given):
+        raise ValueError(f"must be tcp://HOST:PORT or unix:///PATH, or a list of such, not {value!r}")
+    twice = next((one for n, one in enumerate(given) if one in given[:n]), None)
+    if twice is not None:
+        raise ValueError(f"has {twice!r} more than once; `workers` says how many requests it is sent at once")
+    return tuple(_reachable(one) for one in given)
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How many workers there are, at least and at most."""
+
+    min: int = 0
+    max: int = 1
+
+    def __str__(self) -> str:
+        return f"{{min: {self.min}, max: {self.max}}}" if self.min else str(self.max)
+
+
+def _workers(value: object) -> object:
+    if isinstance(value, Workers):
+        return value
+    if not isinstance(value, dict):
+        return Workers(max=_between(1, value))
+    if unknown := [name for name in value if name not in ("min", "max")]:
+        raise ValueError(f"has min and max, not {unknown[0]!r}")
+    least = _between(0, value.get("min", 0), "min ")
+    most = _between(1, value.get("max", max(1, least)), "max ")
+    if least > most:
+        raise ValueError(f"min must not be more than max, {most}, as {least} is")
+    return Workers(least, most)
+
+
+def _between(least: int, count: object, what: str = "") -> int:
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise ValueError(f"{what}must be a whole number, not {count!r}")  # noqa: TRY004 - pydantic takes this one
+    if count < least:
+        raise ValueError(f"{what}must be at least {least}, not {count}")
+    if count > _MOST_WORKERS:
+        raise ValueError(f"{what}must be at most {_MOST_WORKERS}, not {count}")
+    return count
 
 
 def _http(address: str) -> str:
@@ -99,7 +148,11 @@ Seconds = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False), Unit("sec
 SecondsOrZero = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False), Unit("seconds")]
 SecondsOrNever = Annotated[SecondsOrZero | None, BeforeValidator(_never), Unit("seconds")]
 ListenAddress = Annotated[str, AfterValidator(_address)]
-ServerAddress = Annotated[str, AfterValidator(_reachable)]
+ServerAddresses = Annotated[tuple[str, ...], BeforeValidator(_addresses)]
+"""One or more; one may stand without a list."""
+WorkerCount = Annotated[Workers, BeforeValidator(_workers)]
+"""A number is the most there may be."""
+Share = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
 HttpAddress = Annotated[str, AfterValidator(_http)]
 Token = Annotated[str, Strict(), Field(min_length=8)]
 BrokerAddress = Annotated[str, AfterValidator(_broker)]

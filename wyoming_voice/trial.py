@@ -74,16 +74,21 @@ async def _torch(place: Place, spec: EngineSpec, data_dir: Path) -> str:
 
 
 async def _elsewhere(place: Place) -> Finding:
-    assert place.settings.uri is not None, "an engine that is not in the table has an address"
+    findings = await asyncio.gather(*(_at(place, uri) for uri in place.settings.uri or ()))
+    worst = next((finding for finding in findings if finding.mark != "✓"), findings[0])
+    return Finding(worst.mark, "; ".join(finding.text for finding in findings))
+
+
+async def _at(place: Place, uri: str) -> Finding:
     started = monotonic()
     try:
-        info = await ask(place.settings.uri)
+        info = await ask(uri)
     except VoiceError as error:
         reason = error.__cause__ or error.text
-        return Finding("✗", f"{place.name}: does not answer at {place.settings.uri} ({reason}). Is it running?")
+        return Finding("✗", f"{place.name}: does not answer at {uri} ({reason}). Is it running?")
     offers = [f"{len(program.voices)} voices of {program.name}" for program in info.tts]
     offers += [f"hears with {program.name}" for program in info.asr]
-    took = f"answers at {place.settings.uri} in {milliseconds(monotonic() - started)}"
+    took = f"answers at {uri} in {milliseconds(monotonic() - started)}"
     if not offers:
         return Finding("✗", f"{place.name}: {took}, and offers neither voices nor models")
     return Finding("✓", f"{place.name}: {took}: {', '.join(offers)}")
