@@ -27,14 +27,14 @@ _LIMITS: Final = EventLimits(64 * 1024, 4 * 1024 * 1024, 4 * 1024 * 1024)
 _SECONDS: Final = 240.0  # torch takes a minute to be imported on a busy machine, the first time
 
 
-def data_dir() -> Path:
+def real_data_dir() -> Path:
     """Return the server's ``data_dir`` that has the real weights which tests marked ``weights`` use."""
     return Path(os.environ.get("WYOMING_VOICE_TEST_DATA") or ROOT / "data")
 
 
 def engine_python(name: str) -> str:
     """Return the interpreter that has an engine's packages, or skip the test."""
-    folder = Path(os.environ.get("WYOMING_VOICE_TEST_ENGINES") or data_dir() / "engines")
+    folder = Path(os.environ.get("WYOMING_VOICE_TEST_ENGINES") or real_data_dir() / "engines")
     python = folder / name / "bin" / "python"
     if not python.exists():
         pytest.skip(f"{name} has no environment in {folder}. Run: ./run.sh engines install {name}")

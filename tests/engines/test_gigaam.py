@@ -21,7 +21,7 @@ from wyoming_voice.engines.protocol import HEARD_RATE, Piece
 from wyoming_voice.engines.table import TABLE
 from wyoming_voice.errors import BadRequest, EngineUnavailable
 
-from .environment import WorkerEngine, data_dir, engine_python, make_tiny, probe, worker
+from .environment import WorkerEngine, engine_python, make_tiny, probe, real_data_dir, worker
 from .hearing import Sound, not_speech, part, read, sample, silence, text_of, word_error_rate
 
 pytestmark = pytest.mark.timeout(300)  # six models learn in 15 s, and in a minute where other tests keep the cores busy
@@ -326,7 +326,7 @@ def test_a_cut_goes_through_a_pause() -> None:
 @pytest.mark.speech
 @pytest.mark.parametrize("name", gigaam_files.MODELS)
 def test_one_word_in_ten_is_wrong_at_most(name: str, speech: Speech, tmp_path: Path) -> None:
-    options: dict[str, object] = {"data_dir": str(data_dir()), "model": name}
+    options: dict[str, object] = {"data_dir": str(real_data_dir()), "model": name}
     if missing := gigaam_files.missing(options):
         pytest.skip(missing)
     clips = [clip for clip in speech.of("ru") if clip["format"] == "wav"]

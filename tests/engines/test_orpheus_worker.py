@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.engines.environment import WorkerEngine, data_dir, make_tiny, probe, worker
+from tests.engines.environment import WorkerEngine, make_tiny, probe, real_data_dir, worker
 from tests.engines.speaking import ENGLISH, RUSSIAN, TtsContract, seconds, spoken
 from wyoming_voice.engines import orpheus_files
 from wyoming_voice.engines.protocol import Reference, Segment, TtsEngine
@@ -262,7 +262,7 @@ def test_what_does_not_load_says_why(tiny: Path, tmp_path: Path, change: Mapping
 
 @pytest.mark.weights
 def test_the_released_model_says_a_sentence_in_its_time(tmp_path: Path) -> None:
-    released = {"data_dir": str(data_dir()), "device": "auto"}
+    released = {"data_dir": str(real_data_dir()), "device": "auto"}
     if lacking := orpheus_files.missing(released):
         pytest.skip(lacking)
     with worker("orpheus", ENTRY, "tts", released, tmp_path) as running:

@@ -22,7 +22,7 @@ from wyoming_voice.engines.table import TABLE
 from wyoming_voice.engines.torch_device import Placement
 from wyoming_voice.errors import BadRequest, EngineUnavailable
 
-from .environment import WorkerEngine, data_dir, engine_python, make_tiny, probe, worker
+from .environment import WorkerEngine, engine_python, make_tiny, probe, real_data_dir, worker
 from .hearing import Sound, part, read, sample, silence, text_of, word_error_rate
 
 ENTRY = "wyoming_voice.engines.qwen_asr:QwenAsr"
@@ -417,7 +417,7 @@ def test_words_are_spelled_as_in_the_text() -> None:
 @pytest.mark.speech
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_one_word_in_ten_is_wrong_at_most(language: str, speech: Speech, tmp_path: Path) -> None:
-    options: dict[str, object] = {"data_dir": str(data_dir())}
+    options: dict[str, object] = {"data_dir": str(real_data_dir())}
     if lacking := qwen_asr_files.missing(options):
         pytest.skip(lacking)
     with worker("qwen-asr", ENTRY, "asr", options, tmp_path) as engine:

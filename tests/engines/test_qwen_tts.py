@@ -12,7 +12,7 @@ import pytest
 import soxr
 
 from tests.conftest import Speech
-from tests.engines.environment import WorkerEngine, data_dir, make_tiny, probe, worker
+from tests.engines.environment import WorkerEngine, make_tiny, probe, real_data_dir, worker
 from tests.engines.hearing import text_of, word_error_rate
 from tests.engines.humming import hum
 from tests.engines.speaking import RUSSIAN, seconds, spoken
@@ -343,7 +343,7 @@ def test_wrong_options_and_broken_weights_are_named(told: dict[str, Any]) -> Non
 
 
 def real(model: str) -> dict[str, object]:
-    options: dict[str, object] = {"model": model, "data_dir": str(data_dir())}
+    options: dict[str, object] = {"model": model, "data_dir": str(real_data_dir())}
     if missing := qwen_files.missing(options):
         pytest.skip(missing)
     return options

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from wyoming.audio import AudioChunk
 
-from tests.engines.environment import WorkerEngine, data_dir, engine_python, make_tiny, probe, worker
+from tests.engines.environment import WorkerEngine, engine_python, make_tiny, probe, real_data_dir, worker
 from tests.engines.speaking import RUSSIAN, PitchContract, SsmlContract, TtsContract, fundamental, seconds, spoken
 from wyoming_voice.engines.protocol import Segment, TtsEngine
 from wyoming_voice.engines.silero_files import MODELS, silero, silero_file, silero_missing
@@ -266,7 +266,7 @@ def test_a_newer_model_is_guessed_at_or_its_speakers_are_named(tmp_path: Path) -
 
 @pytest.mark.weights
 def test_the_real_model_speaks_and_follows_rate_and_pitch(tmp_path: Path) -> None:
-    options = {"data_dir": str(data_dir())}
+    options = {"data_dir": str(real_data_dir())}
     if missing := silero_missing(options):
         pytest.skip(missing)
     segment = Segment(RUSSIAN, "xenia", language="ru")
