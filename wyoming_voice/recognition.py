@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from . import client
@@ -21,6 +21,7 @@ from .errors import EngineUnavailable, VoiceError, WorkerLost
 from .listening import HEARD, Cut, Cutter, loudness
 from .metrics import Metrics, Observation
 from .pause import Pause
+from .polish import Finish
 from .pool import Pool, Ticket
 from .voices import Catalogue
 
@@ -53,6 +54,8 @@ class Listening:
     """The audio arrives while it is spoken."""
     trailing: float | None = None
     """Seconds of silence after speech that end the request, where it is live; None: the end of the audio does."""
+    finish: Finish = field(default_factory=Finish)
+    """Which of the steps after recognition; :meth:`Speech.polish` takes them."""
     prefix: str = ""
     """What was recognised of a shorter recording with the same beginning, for engines that go on from it."""
 

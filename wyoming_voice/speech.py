@@ -17,13 +17,14 @@ from .errors import WorkerLost
 from .llm import Llm
 from .metrics import Metrics, Observation
 from .output import Output
+from .polish import Finish, Polish
 from .pool import Pool, Ticket
 from .recognition import TRIES, Listening, Recognition
 from .steps import Steps, Wanted, limited, once, split
 from .text.ssml import check_ssml, strip_ssml
 from .voices import Catalogue, Voice, VoiceChoice, matches
 
-__all__ = ["Listening", "Speech", "Utterance", "Wanted", "once"]  # all that a front door needs
+__all__ = ["Finish", "Listening", "Speech", "Utterance", "Wanted", "once"]  # all that a front door needs
 
 _ALONE: Final = Wanted(llm=False, stress=False)
 _LONGER: Final = 204
@@ -69,6 +70,7 @@ class Speech:
         self._catalogue = catalogue
         self._metrics = metrics
         self._activity = activity
+        self._polish = Polish(settings, llm)
         self._steps = Steps(settings, pool, catalogue, llm)
 
     @asynccontextmanager
@@ -97,6 +99,13 @@ class Speech:
         recognition = Recognition(self._settings, self._pool, self._catalogue(), self._metrics, self._activity)
         async with aclosing(recognition.hear(listening)) as heard:
             yield heard
+
+    async def polish(self, text: str, listening: Listening, language: str | None = None) -> str:
+        """Return a whole transcript after the steps that the request wants; ``language`` is what was recognised."""
+        asked = None if listening.language == "auto" else listening.language
+        return await self._polish.apply(
+            text, language or asked, listening.finish, prompt=listening.prompt, terms=listening.terms
+        )
 
     async def spoken(self, text: str, choice: VoiceChoice) -> str:
         """Return what of a text would be spoken: its sentences, spelled out for the voice. Raises UnknownVoice.

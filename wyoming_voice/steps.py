@@ -86,7 +86,7 @@ class Steps:
         for language in self._settings.languages:
             await self._load(language)
         self._stress.warm()
-        if self.retells(Wanted()):
+        if self._settings.text.llm.use_llm_tts or self._settings.text.llm.use_llm_stt:
             await self._llm.warm()
 
     def retells(self, wanted: Wanted) -> bool:

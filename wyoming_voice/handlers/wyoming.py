@@ -17,7 +17,7 @@ from wyoming_voice.connection import Connection, Job
 from wyoming_voice.errors import BadRequest, TooLarge, UnknownEngine, VoiceError
 from wyoming_voice.link import PITCH, SPEED
 from wyoming_voice.listening import HEARD
-from wyoming_voice.speech import Listening, Speech, Utterance, Wanted
+from wyoming_voice.speech import Finish, Listening, Speech, Utterance, Wanted
 from wyoming_voice.voices import VoiceChoice
 
 _SILENT: Final = PcmFormat(22_050, 2, 1)  # what an utterance without audio says it would have been
@@ -154,7 +154,8 @@ class Hearing:
         self._source: PcmFormat | None = None
         self._converter: Converter | None = None
         self._heard: list[str] = []
-        self._recognised = False
+        self._over = False
+        self._polished: str | None = None
         self.complete = False
         self._listening = _listening(event, self._audio, endpointing=endpointing)
         self._language: str | None = None if self._listening.language == "auto" else self._listening.language
@@ -186,21 +187,26 @@ class Hearing:
                 self._language = self._language or heard.language
         if not self._heard:
             await self._connection.send(Event(type="transcript-start"))
-        self._recognised = True
+        self._over = True
+        raw = "".join(self._heard).strip()
+        self._polished = await self._speech.polish(raw, self._listening, self._language) if raw else ""
 
     def end(self) -> Sequence[Event]:
         """Say the whole transcript, which every client waits for, and end the stream; after an error only end it."""
         stop = Event(type="transcript-stop")
-        if self._recognised:
-            text = "".join(self._heard).strip()
-            return [Transcript(text=text, language=self._language).event(), stop]
+        if self._polished is not None:
+            transcript = Transcript(text=self._polished, language=self._language).event()
+            raw = "".join(self._heard).strip()
+            if raw != self._polished:
+                transcript.data["raw_text"] = raw
+            return [transcript, stop]
         return [stop] if self._heard else []
 
     def _start(self, event: Event) -> None:
         self._change_format(check_format(*(event.data.get(name) for name in ("rate", "width", "channels"))))
 
     def _take(self, event: Event) -> None:
-        if self._recognised:
+        if self._over:
             return  # the speech was over before the client's audio was
         source = check_format(*(event.data.get(name) for name in ("rate", "width", "channels")))
         if source != self._source:  # a client without audio-start, or one whose chunks disagree with it
@@ -279,4 +285,9 @@ def _listening(event: Event, audio: AsyncIterator[bytes], *, endpointing: bool) 
         model=fields.string(event.data, "name") or None,
         prompt=fields.string(context, "prompt"),
         terms=fields.strings(event.data, "transcript_names") + fields.strings(event.data, "transcript_terms"),
+        finish=Finish(
+            correct_terms=_choice(context, "correct_terms"),
+            llm=_choice(context, "use_llm_stt", "use_llm"),
+            digits=_choice(context, "digits"),
+        ),
     )

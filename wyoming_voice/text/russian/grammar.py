@@ -42,7 +42,8 @@ class Form:
 
 
 @cache
-def _analyzer() -> Any:
+def analyzer() -> Any:
+    """Return the dictionary of Russian words."""
     import pymorphy3  # noqa: PLC0415 - 0.2 s and 30 MB, which only a number before a word needs
 
     return pymorphy3.MorphAnalyzer(lang="ru")
@@ -52,7 +53,7 @@ def _analyzer() -> Any:
 def forms(word: str) -> tuple[Form, ...]:
     """Return the forms that a word can be of, the likeliest first; none: it is no noun and no adjective."""
     found = []
-    parses = _analyzer().parse(word.lower())
+    parses = analyzer().parse(word.lower())
     # «в», «и» and «мой» are nouns too, in a dictionary
     if parses and parses[0].tag.POS in {"PREP", "CONJ", "PRCL", "NPRO", "VERB", "INFN", "GRND", "ADVB", "PRED", "INTJ"}:
         return ()
@@ -102,7 +103,7 @@ def governed(sentence: Sentence, start: int, end: int, *, unit: bool = False) ->
 @lru_cache(maxsize=4096)
 def lemmas(word: str) -> tuple[str, ...]:
     """Return the words that this can be a form of."""
-    return tuple(parse.normal_form for parse in _analyzer().parse(word.lower()))
+    return tuple(parse.normal_form for parse in analyzer().parse(word.lower()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,4 +169,4 @@ def _numeral_cases(number: int, noun: Form) -> tuple[Case, ...]:
 
 def warm() -> None:
     """Load the dictionary."""
-    _analyzer()
+    analyzer()
