@@ -10,6 +10,7 @@ of audio, smaller is better) for 1, 4 and 16 clients that ask at once, memory, a
 import argparse
 import importlib.util
 import logging
+import os
 import resource
 import statistics
 import time
@@ -242,6 +243,7 @@ def main() -> None:
     name = (
         torch.cuda.get_device_name(placement.device) if placement.on_gpu else f"CPU, {torch.get_num_threads()} threads"
     )
+    name += f", load {os.getloadavg()[0]:.1f} before"
     print(f"\nQwen3-TTS {arguments.random}, random weights, {placement.dtype}, {name}, torch {torch.__version__}\n")
     print("| | |\n|---|---|")
     for part, took in parts(built, talker, codec, asked):

@@ -8,15 +8,12 @@ for each chunk, and is an approximation.)
 
 import copy
 import importlib
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
-RATE: Final = 24_000
-FRAME: Final = 1920
-"""Samples of a frame: 80 ms."""
 
 
 class Codec:
@@ -26,16 +23,34 @@ class Codec:
         self.decoder = decoder
         self.kinds = importlib.import_module(type(decoder).__module__)
         """The module of the package that names the decoder's parts."""
+        with torch.inference_mode():
+            self._tables = torch.stack(list(_tables(decoder.quantizer)))
+        self._books = torch.arange(len(self._tables), device=self._tables.device)
+
+    def look_up(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return what the codes of frames stand for, shape (n, 16), as the decoder takes it: (1, width, n)."""
+        found = self._tables[self._books, codes]
+        return found.sum(1, dtype=torch.float32).to(found.dtype).T[None]
 
     def stream(self) -> "CodecStream":
         """Begin to decode."""
         return CodecStream(self)
 
 
+def _tables(quantizer: Any) -> Iterator[torch.Tensor]:
+    """Yield each code book, shape (codes, width): the package divides, looks up and projects anew for every frame."""
+    for group in (quantizer.rvq_first, quantizer.rvq_rest):
+        for layer in group.vq.layers:
+            book = layer._codebook  # noqa: SLF001 - it has no other name
+            entries = book.embedding_sum / book.cluster_usage.clamp(min=book.epsilon)[:, None]
+            yield layer.project_out(entries) @ group.output_proj.weight[:, :, 0].T
+
+
 class CodecStream:
     """One stream of frames, with all that it looks back on."""
 
     def __init__(self, codec: Codec) -> None:
+        self._codec = codec
         self._decoder = codec.decoder
         self._kinds = codec.kinds
         self._past: Any = None  # the transformer's keys and values
@@ -51,7 +66,7 @@ class CodecStream:
         """Decode frames, shape (n, 16); returns n · 1920 samples, 24 kHz, -1.0 … 1.0."""
         with torch.inference_mode():
             decoder = self._decoder
-            latent = self._convolve(decoder.pre_conv, decoder.quantizer.decode(codes.T[None]))
+            latent = self._convolve(decoder.pre_conv, self._codec.look_up(codes))
             seen = decoder.pre_transformer(
                 inputs_embeds=latent.transpose(1, 2), use_cache=True, past_key_values=self._past
             )

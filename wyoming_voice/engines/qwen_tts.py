@@ -9,17 +9,17 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from wyoming.audio import AudioChunk
 
 from wyoming_voice.errors import BadRequest, EngineUnavailable, UnknownVoice
 
 from . import qwen_files
 from .protocol import Options, Reference, Segment
+from .qwen_sound import FRAME, NOTHING, Outlet, chunk
 from .qwen_watch import FRAMES_PER_SECOND, Watch, budget, pieces
 from .weights import weights_folder
 
@@ -29,10 +29,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-_RATE: Final = 24_000
-_FRAME: Final = 1920  # samples
 _PACKET: Final = 12  # frames of the largest packet: one second
-_RISE, _FALL = 120, 240  # samples over which sound begins and ends: 5 and 10 ms
 _ATTEMPTS: Final = 2
 _LEAST: Final = 25  # frames that must fit behind a prompt
 # Control characters, half characters, and what the tokenizer would take for marks of its own.
@@ -78,7 +75,8 @@ class QwenTts:
             seed = _number(segment.description) if segment.description else secrets.randbits(32)
         for text in pieces(_DROPPED.sub(" ", segment.text)):
             if any(character.isalnum() for character in text):
-                yield from self._speak(text, lay_out(text), begin, seed)
+                with _memory():
+                    yield from self._speak(text, lay_out(text), begin, seed)
 
     def _voice(self, segment: Segment) -> "tuple[Callable[[str], Prompt], Callable[[], CodecStream]]":
         """Find out how to lay out a text for the voice, and what its sound continues."""
@@ -177,7 +175,7 @@ class QwenTts:
         """Yield the audio of a prompt; returns what was wrong with it, if anything was."""
         import torch  # noqa: PLC0415
 
-        edges, held, packet = _Edges(), _NO_SAMPLES, list[torch.Tensor]()
+        outlet, packet = Outlet(), list[torch.Tensor]()
         size, count, trouble = self._first, 0, None
         with closing(self._model.talker.frames(prompt, seed, most)) as frames:  # type: ignore[type-var]
             for first, frame in frames:
@@ -188,10 +186,10 @@ class QwenTts:
                     packet.clear()
                     break
                 if len(packet) < size:
-                    yield _chunk(_NO_SAMPLES)
+                    yield chunk(NOTHING)
                     continue
-                samples, held = _passed(watch, held, stream.push(torch.stack(packet)))
-                yield _chunk(edges.take(samples))
+                samples = stream.push(torch.stack(packet))
+                yield chunk(outlet.take(samples, watch.sound(samples.reshape(-1, FRAME))))
                 packet.clear()
                 size = min(2 * size, _PACKET)
                 if watch.is_silent:
@@ -199,50 +197,23 @@ class QwenTts:
                     break
         if trouble is None and count == most:
             trouble = f"no end after {count / FRAMES_PER_SECOND:.1f} s"
-        samples, _ = _passed(watch, held, stream.push(torch.stack(packet))) if packet else (_NO_SAMPLES, held)
-        yield _chunk(np.concatenate([edges.take(samples), edges.end()]))
+        samples = stream.push(torch.stack(packet)) if packet else NOTHING
+        rest = outlet.take(samples, watch.sound(samples.reshape(-1, FRAME)))
+        yield chunk(np.concatenate([rest, outlet.end()]))
         return trouble
 
 
-_NO_SAMPLES: Final[NDArray[np.float32]] = np.zeros(0, np.float32)
-
-
-def _passed(
-    watch: Watch, held: NDArray[np.float32], samples: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Part what may go out from what is held back: silence that is longer than a pause, as long as it lasts."""
-    passed = watch.sound(samples.reshape(-1, _FRAME)) * _FRAME
-    if not passed:
-        return _NO_SAMPLES, np.concatenate([held, samples])
-    return np.concatenate([held, samples[:passed]]), samples[passed:]
-
-
-class _Edges:
-    """Makes sound begin and end without a click: the last samples wait until it is known whether they are the last."""
-
-    def __init__(self) -> None:
-        self._begun = False
-        self._kept = _NO_SAMPLES
-
-    def take(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what may go out."""
-        if not self._begun and len(samples):
-            self._begun = True
-            samples = samples.copy()
-            samples[:_RISE] *= np.linspace(0, 1, _RISE, dtype=np.float32)[: len(samples)]
-        samples = np.concatenate([self._kept, samples])
-        keep = max(len(samples) - _FALL, 0)
-        self._kept = samples[keep:]
-        return samples[:keep]
-
-    def end(self) -> NDArray[np.float32]:
-        """Return the rest, fading."""
-        return self._kept * np.linspace(1, 0, len(self._kept), dtype=np.float32)
-
-
-def _chunk(samples: NDArray[np.float32]) -> AudioChunk:
-    pcm = (samples * 32767).round().astype("<i2").tobytes()
-    return AudioChunk(rate=_RATE, width=2, channels=1, audio=pcm)
+@contextmanager
+def _memory() -> Iterator[None]:
+    """Say what to do where a GPU's memory is full; torch's own error is a page long."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "out of memory" not in str(error):
+            raise
+        raise EngineUnavailable(
+            "The GPU's memory is full. Use the 0.6B model, or load fewer engines there (devices: NAME: loaded)."
+        ) from error
 
 
 def _number(text: str) -> int:

@@ -25,7 +25,8 @@ from safetensors.torch import load_file, save_file
 from wyoming_voice.errors import BadRequest
 
 from .protocol import Reference
-from .qwen_codec import RATE, Codec, CodecStream
+from .qwen_codec import Codec, CodecStream
+from .qwen_sound import RATE
 from .reference import check_reference
 
 _LOGGER = logging.getLogger(__name__)
