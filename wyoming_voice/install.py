@@ -153,10 +153,14 @@ def _spec(settings: Settings, name: str) -> EngineSpec:
     """Find the engine of the table that a name stands for, which may be a name of the user's own."""
     configured = settings.engines.get(name)
     if configured is not None and configured.uri is not None:
-        raise BadRequest(f"The engine {name} runs at {', '.join(configured.uri)}; there is nothing to install or to remove here.")
+        raise BadRequest(
+            f"The engine {name} runs at {', '.join(configured.uri)}; there is nothing to install or to remove here."
+        )
     spec = engines().get((configured and configured.type) or name)
     if spec is None:
-        raise UnknownEngine(f"There is no engine '{name}'{guess(name, engines())} There are {', '.join(engines())}.")
+        raise UnknownEngine(
+            f"There is no engine '{name}'{guess(name, engines()) or '.'} There are {', '.join(engines())}."
+        )
     return spec
 
 

@@ -30,8 +30,8 @@ async def trial(place: Place, catalogue: Catalogue, launcher: ProcessLauncher) -
         where = _environment(place.spec, catalogue.settings.data_dir)
         if place.missing is not None:  # known from files: importing torch would say no more
             wanted = place.name in catalogue.settings.engines
-            there = place.missing == place.spec.ready(place.options)
-            packages = f" (its packages are there: {where})" if where and there else ""
+            there = where and not place.spec.absent(place.options)
+            packages = f" (its packages are there: {where})" if there else ""
             return Finding("✗" if wanted else "!", f"{place.name}: {place.missing}{packages}")
         torch = await _torch(place, place.spec, catalogue.settings.data_dir)
         where = "".join(f", {part}" for part in (where, torch) if part)

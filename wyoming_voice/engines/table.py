@@ -61,12 +61,15 @@ class EngineSpec:
 
     def missing(self, options: Options) -> str | None:
         """Say what keeps this engine from working, and the command that mends it; None when it is ready."""
-        absent = [module for module in self.modules if not self._has(module, options)]
-        if absent:
+        if absent := self.absent(options):
             command = f"{self.install} --weights" if self.weights else self.install
             return typed(f"{self.description} is not installed (no {', '.join(absent)}). Run: {command}")
         missing = self.ready(options)
         return None if missing is None else typed(missing)
+
+    def absent(self, options: Options) -> Sequence[str]:
+        """Return the packages that it lacks."""
+        return [module for module in self.modules if not self._has(module, options)]
 
     def _has(self, module: str, options: Options) -> bool:
         """Look for a package where the engine's worker will: in its own environment if it has one, or else in ours."""
