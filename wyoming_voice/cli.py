@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         datefmt="%H:%M:%S",
         stream=sys.stderr,
     )
+    if settings.log_level != "debug":
+        logging.getLogger("pymorphy3").setLevel(logging.WARNING)  # it tells which dictionary it opens
     module, _, name = _COMMANDS[chosen.command].partition(":")
     command: Command = getattr(import_module(f".{module}", __package__), name)
     return _run(command, settings, chosen)

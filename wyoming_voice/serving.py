@@ -17,7 +17,7 @@ from .errors import BadRequest
 from .invocation import typed
 from .reload import on_hangup
 from .server import Server
-from .voices import Catalogue, matches
+from .voices import Catalogue, first_of, matches
 
 if TYPE_CHECKING:
     from http_bridge.server import BridgeServer
@@ -129,6 +129,6 @@ def _hears(catalogue: Catalogue) -> list[str]:
         if ready:
             lines.append(f"  hears  {language}: {', '.join(ready)}")
         else:
-            reasons = [model.missing for model in able if model.missing]
-            lines.append(f"  hears  {language}: not yet. {' '.join(reasons) or catalogue.advice('asr')}")
+            reasons = first_of([(model.name, model.missing) for model in able if model.missing])
+            lines.append(f"  hears  {language}: not yet. {reasons or catalogue.advice('asr')}")
     return lines

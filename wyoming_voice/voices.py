@@ -17,6 +17,11 @@ from .engines.table import ANY_LETTERS, Ability, EngineSpec, Task
 from .errors import BadRequest, EngineUnavailable, UnknownEngine, UnknownVoice
 from .text.script import language_of
 
+_ABLE: Final[Mapping[Ability, str]] = {
+    "clone": "Qwen/Qwen3-TTS-12Hz-0.6B-Base",
+    "design": "Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign",
+}
+"""Models to recommend to whoever wants a voice that none here can speak with."""
 HOME: Final = "https://github.com/OHF-Voice/wyoming"
 _TAG: Final = re.compile(r"[a-z]{2,3}([-_][a-z]{4})?([-_]([a-z]{2}|\d{3}))?", re.IGNORECASE)  # language, script, region
 
@@ -33,6 +38,11 @@ class Place:
     missing: str | None
     """What keeps it from working, and the command that mends it."""
     abilities: frozenset[Ability] = frozenset()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its workers compute on this machine."""
+        return self.spec is not None and self.settings.launcher == "process"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +195,11 @@ class Catalogue:
                 raise BadRequest(f"The engine {engine} has no model that {does} voices.{others}")
             return self.places[engine]
         if not able:
-            raise EngineUnavailable(f"No engine here {does} voices. Run: ./run.sh engines install qwen-tts --weights")
+            model = _ABLE[ability]
+            raise EngineUnavailable(
+                f"No engine here {does} voices. Run: ./run.sh engines install qwen-tts --model {model}, "
+                f"and name it in the configuration: engines: {{qwen-tts: {{options: {{model: {model}}}}}}}"
+            )
         return min(able, key=lambda place: place.missing is not None)
 
     def _engine_of(self, name: str) -> str:
@@ -215,7 +229,7 @@ class Catalogue:
         for model in able:
             if model.missing is None:
                 return model, heard
-        reasons = " ".join(model.missing for model in able if model.missing) or self.advice("asr")
+        reasons = first_of([(model.name, model.missing) for model in able if model.missing]) or self.advice("asr")
         ready = sorted({known for model in self.models if model.missing is None for known in model.languages})
         others = f" Installed engines hear {', '.join(ready)}; say so if that is the language." if ready else ""
         raise EngineUnavailable(f"Nothing that hears '{heard}' is installed. {reasons}{others}")
@@ -281,7 +295,16 @@ class Catalogue:
     def advice(self, task: Task) -> str:
         """Say what to run to have an engine for a task."""
         of_task = [place for place in self.places.values() if place.spec is not None and place.spec.task == task]
-        return " ".join(place.missing for place in of_task if place.missing)
+        return first_of([(place.name, place.missing) for place in of_task if place.missing])
+
+
+def first_of(missing: Sequence[tuple[str, str]]) -> str:
+    """Say what the first of some engines lacks, and name the others; empty: there are none."""
+    if not missing:
+        return ""
+    (_, sentence), *rest = missing
+    others = ", ".join(name for name, _ in rest)
+    return sentence.rstrip(".") + (f" (or {others})." if others else ".")
 
 
 def matches(known: str, asked: str) -> bool:
