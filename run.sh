@@ -16,9 +16,11 @@ usage() {
 ./run.sh serve [OPTIONS]  the same; --config FILE, --uri tcp://HOST:PORT, --http HOST:PORT
 ./run.sh say "TEXT"       speak; -o FILE, --voice NAME
 ./run.sh transcribe FILE  write down what is said; --language LANGUAGE, --json
-./run.sh voices           the voices on this machine
-./run.sh engines          the engines, which are ready, and what the others need
+./run.sh text "TEXT"      print what would be spoken: numbers, units and names as words
+./run.sh voices           the voices of your languages; voices add NAME --audio FILE makes one of your own
+./run.sh engines          the engines and which are ready; engines install NAME --weights brings one with its model
 ./run.sh doctor           check the installation, and say what to do about what is wrong
+./run.sh config migrate   rewrite the configuration of an older tool
 ./run.sh bench [TABLE]…   measure, and print the tables of docs/benchmarks.md
 ./run.sh COMMAND --help   more about a command
 
