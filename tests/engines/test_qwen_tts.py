@@ -92,7 +92,7 @@ def sound(engine: WorkerEngine, segment: Segment) -> bytes:
 @pytest.fixture(scope="module")
 def told(models: Path, recording: str) -> dict[str, Any]:
     """What the engine's own Python tells of its insides, all in one process: its start is the longest part."""
-    return probe("qwen-tts", "generate,decode,draw,sound,trouble,prompts,options", models, recording)
+    return probe("qwen-tts", "generate,decode,draw,sound,trouble,prompts,options,graphs", models, recording)
 
 
 def test_frames_are_those_of_the_package_for_every_kind_of_prompt(told: dict[str, Any]) -> None:
@@ -114,6 +114,11 @@ def test_decoding_in_steps_is_decoding_at_once_and_draws_are_fair(told: dict[str
     assert found["draw"]["off"] < 0.03
     assert found["sound"]["samples"][0] == found["sound"]["samples"][1]
     assert found["sound"]["difference"] < 2e-3
+
+
+def test_frames_are_the_same_with_graphs_and_without(told: dict[str, Any]) -> None:
+    assert told["graphs"]["frames"] > 5
+    assert told["graphs"]["equal"], told["graphs"]
 
 
 def test_speech_that_would_not_end_is_cut_and_counted(told: dict[str, Any]) -> None:

@@ -138,6 +138,16 @@ def ended(case: Case) -> list[int]:
     return lengths
 
 
+def graphs(models: Path, _recording: str) -> object:
+    """Compare drawn frames with and without CUDA graphs; without a GPU the capture fails, and steps are run instead."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = load(models, "custom_voice", device=device, dtype="float32")
+    prompt = model.writer.speaker(TEXT, "russian", "ryan", None)
+    talkers = [Talker(model.package.model.talker, graphs=graphs) for graphs in (False, True)]
+    plain, replayed = ([codes.tolist() for _, codes in talker.frames(prompt, 5, FRAMES)] for talker in talkers)
+    return {"device": device, "frames": len(plain), "equal": plain == replayed}
+
+
 def decode(models: Path, _recording: str) -> object:
     """Decode 200 frames at once and in steps; returns the largest difference of each, and the loudest sample."""
     codec = load(models, "custom_voice").codec
@@ -278,6 +288,6 @@ def likeness(model: Path, recording: str) -> object:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    asked = [generate, decode, draw, sound, trouble, prompts, options, likeness]
+    asked = [generate, decode, draw, sound, trouble, prompts, options, graphs, likeness]
     wanted = {function.__name__: function for function in asked}
     print(json.dumps({what: wanted[what](Path(sys.argv[2]), sys.argv[3]) for what in sys.argv[1].split(",")}))
