@@ -5,12 +5,14 @@ import base64
 import io
 import os
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import PureWindowsPath
 from typing import Annotated, BinaryIO, Final
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from wyoming_voice.app import App
 from wyoming_voice.audio import PcmFormat
@@ -18,7 +20,7 @@ from wyoming_voice.enrol import Recording, borrow
 from wyoming_voice.errors import BadRequest, TooLarge
 from wyoming_voice.library import MOST_REFERENCES
 from wyoming_voice.link import PITCH, SEEDS, SPEED
-from wyoming_voice.speech import Utterance, once
+from wyoming_voice.speech import Utterance, Wanted, once
 from wyoming_voice.voices import VoiceChoice
 
 from .body import read_json
@@ -58,24 +60,41 @@ class SpeechRequest(BaseModel):
     speed: Annotated[float, Field(ge=SPEED[0], le=SPEED[1])] = Field(default=1.0, description="1 is the voice's own")
     pitch: Annotated[float, Field(ge=PITCH[0], le=PITCH[1])] = Field(default=1.0, description="1 is the voice's own")
     format: str | None = Field(default=None, description="wav, pcm, ogg, opus, mp3, flac or aac")
+    use_stress: bool | None = Field(default=None, description="Mark stressed vowels; default: text.stress")
+    use_llm_tts: bool | None = Field(
+        default=None,
+        validation_alias=AliasChoices("use_llm_tts", "use_llm"),
+        description="Have the language model rewrite the text; default: text.llm.use_llm_tts",
+    )
 
-    def utterance(self, choice: VoiceChoice) -> Utterance:
-        """Build the request."""
+    def utterance(self, choice: VoiceChoice, told: Callable[[str], None] | None = None) -> Utterance:
+        """Build the request; ``told`` gets what is really said."""
         return Utterance(
-            text=once(self.text), voice=choice, style=self.style, speed=self.speed, pitch=self.pitch, seed=self.seed
+            text=once(self.text),
+            voice=choice,
+            style=self.style,
+            speed=self.speed,
+            pitch=self.pitch,
+            seed=self.seed,
+            wanted=Wanted(llm=self.use_llm_tts, stress=self.use_stress),
+            told=told,
         )
 
-    async def choice(self, app: App) -> VoiceChoice:
-        """Choose the voice; raises what is wrong with a reference, before it is kept with others of late."""
+    @asynccontextmanager
+    async def choice(self, app: App) -> AsyncIterator[VoiceChoice]:
+        """Choose the voice; its references are on the disk for as long as the block lasts.
+
+        Raises what is wrong with a reference.
+        """
         voice = VoiceChoice(self.voice, self.language, self.speaker, description=self.voice_description or None)
         said = list(self.references)
         if self.reference_audio_base64:
             said.insert(0, Reference(audio=self.reference_audio_base64, text=self.reference_text))
-        if not said:
-            return voice
-        app.voices.catalogue.able("clone")
-        recordings = [Recording(_decoded(one.audio), one.text) for one in said]
-        return replace(voice, references=await borrow(app, recordings))
+        if said:
+            app.voices.catalogue.able("clone")
+        recordings = [Recording(await asyncio.to_thread(_decoded, one.audio), one.text) for one in said]
+        async with borrow(app, recordings) as references:
+            yield replace(voice, references=references)
 
 
 class SpokenFile(BaseModel):
@@ -95,13 +114,14 @@ async def tts(request: web.Request) -> web.StreamResponse:
     bridge = bridge_of(request)
     asked = await read_json(request, SpeechRequest)
     bridge.admit()
-    choice = await asked.choice(bridge.app)
-    text = await _processed(bridge, asked, choice)
+    _check_length(bridge, asked)
     name = f"speech_{stamp()}.ogg"
-    sound, seconds = await _write(bridge, asked.utterance(choice), name)
+    said: list[str] = []
+    async with asked.choice(bridge.app) as choice:
+        sound, seconds = await _write(bridge, asked.utterance(choice, said.append), name)
     path = bridge.outputs.folder / name
     reply = SpokenFile(
-        processed_text=text,
+        processed_text=" ".join(said),
         path=str(path),
         windows_path=_windows(str(path)) if bridge.settings.outputs.windows_paths else None,
         url=f"outputs/{name}",
@@ -133,9 +153,10 @@ async def tts_wav(request: web.Request) -> web.StreamResponse:
     """Speak a text as WAV (or another format) that leaves while it is made."""
     asked = await read_json(request, SpeechRequest)
     kind = choose_format(asked.format, request.headers.get("Accept", ""))
-    choice = await asked.choice(bridge_of(request).app)
-    text = await _processed(bridge_of(request), asked, choice)
-    return await stream_speech(request, asked.utterance(choice), kind, {"X-Processed-Text-Length": str(len(text))})
+    async with asked.choice(bridge_of(request).app) as choice:
+        text = await _processed(bridge_of(request), asked, choice)
+        headers = {"X-Processed-Text-Length": str(len(text))}
+        return await stream_speech(request, asked.utterance(choice), kind, headers)
 
 
 async def output(request: web.Request) -> web.StreamResponse:
@@ -148,17 +169,22 @@ async def output(request: web.Request) -> web.StreamResponse:
 
 
 async def _processed(bridge: Bridge, asked: SpeechRequest, choice: VoiceChoice) -> str:
-    """Return what is really said; raises TooLarge before any work is done."""
-    limit = bridge.settings.limits.text
-    if len(asked.text) > limit:
-        raise TooLarge(f"A text may have {limit} characters (limits.text).")
+    """Return what is said, as far as that is known before it is."""
+    _check_length(bridge, asked)
     return await bridge.app.speech.spoken(asked.text, choice)
 
 
+def _check_length(bridge: Bridge, asked: SpeechRequest) -> None:
+    """Raise TooLarge before any work is done."""
+    limit = bridge.settings.limits.text
+    if len(asked.text) > limit:
+        raise TooLarge(f"A text may have {limit} characters (limits.text).")
+
+
 def _decoded(audio: str) -> BinaryIO:
-    """Read base64, also as a data URL; raises BadRequest."""
+    """Read base64, also as a data URL, also in lines as ``base64`` writes it; raises BadRequest."""
     try:
-        return io.BytesIO(base64.b64decode(audio.rpartition(",")[2], validate=True))
+        return io.BytesIO(base64.b64decode("".join(audio.rpartition(",")[2].split()), validate=True))
     except ValueError:
         raise BadRequest("A reference's audio must be base64 of a recording (WAV, MP3, FLAC, …).") from None
 

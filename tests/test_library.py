@@ -3,12 +3,13 @@
 import logging
 import os
 import threading
+import unicodedata
 from pathlib import Path
 
 import pytest
 
-from wyoming_voice.errors import BadRequest, UnknownVoice
-from wyoming_voice.library import Library, LibraryVoice
+from wyoming_voice.errors import BadRequest, EngineUnavailable, UnknownVoice
+from wyoming_voice.library import MOST_REFERENCES, Library, LibraryVoice
 
 FLAC = b"fLaC and so on"
 
@@ -91,7 +92,7 @@ def test_removed_voice_is_gone(tmp_path: Path) -> None:
         ("description: [", "voice.yml"),
         ("descripton: x", "descripton"),
         ("a: &x 1\nb: *x", "voice.yml"),
-        ("description: " + "x" * 70_000, "larger than"),
+        ("description: " + "x" * 300_000, "larger than"),
         ("\0", "voice.yml"),
     ],
 )
@@ -122,14 +123,109 @@ def test_link_to_another_folder_is_no_voice(tmp_path: Path) -> None:
     assert (elsewhere / "anna").is_dir()
 
 
-def test_recordings_of_requests_are_kept_once_and_the_oldest_go(tmp_path: Path) -> None:
+def test_recordings_of_a_request_are_gone_with_it(tmp_path: Path) -> None:
     shelf = library(tmp_path)
-    first = shelf.keep(b"0")
-    os.utime(first, (1, 1))
-    assert shelf.keep(b"0") == first
-    os.utime(first, (1, 1))
-    for number in range(1, 201):
-        shelf.keep(str(number).encode())
-    assert not first.exists()
-    assert len(list(first.parent.iterdir())) == 200
-    assert shelf.voices() == []
+    with shelf.lent() as put:
+        path = put(FLAC)
+        assert path.read_bytes() == FLAC
+        assert put(FLAC) == path
+        assert shelf.voices() == []
+    assert list((tmp_path / "voices").iterdir()) == []
+
+
+def test_what_happens_to_a_request_is_no_trouble_of_the_disk(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionResetError), library(tmp_path).lent():
+        raise ConnectionResetError
+
+
+def test_what_a_killed_server_left_is_deleted_and_what_another_uses_is_not(tmp_path: Path) -> None:
+    shelf = library(tmp_path)
+    shelf.add(LibraryVoice(name="anna"), [(FLAC, "one")])
+    left = [tmp_path / "voices" / f".{what}-left" for what in ("request", "removed", "unfinished")]
+    for folder in left:
+        folder.mkdir()
+        (folder / "voice.flac").write_bytes(FLAC)
+        os.utime(folder, (1, 1))
+    with library(tmp_path).lent() as put:
+        used = put(FLAC)
+        os.utime(used.parent, (1, 1))
+        shelf.tidy()
+        assert used.exists()
+        assert not any(folder.exists() for folder in left)
+    assert [path.name for path in (tmp_path / "voices").iterdir()] == ["anna"]
+
+
+def test_names_that_differ_only_by_case_are_one(tmp_path: Path) -> None:
+    library(tmp_path).add(LibraryVoice(name="Анна"), [(FLAC, "one")])
+    with pytest.raises(BadRequest, match="already"):
+        library(tmp_path).add(LibraryVoice(name="анна"), [(FLAC, "two")])
+    assert [path.name for path in (tmp_path / "voices").iterdir()] == ["Анна"]
+
+
+def test_name_as_a_mac_spells_it_is_the_same_name(tmp_path: Path) -> None:
+    decomposed = unicodedata.normalize("NFD", "Андрей")
+    library(tmp_path).add(LibraryVoice(name=decomposed), [(FLAC, "one")])
+    (tmp_path / "voices" / "Андрей").rename(tmp_path / "voices" / decomposed)  # copied from a Mac by hand
+    assert [voice.name for voice in library(tmp_path).voices()] == ["Андрей"]
+    with pytest.raises(BadRequest, match="already"):
+        library(tmp_path).add(LibraryVoice(name="Андрей"), [(FLAC, "two")])
+    library(tmp_path).remove(decomposed)
+    assert library(tmp_path).voices() == []
+
+
+def test_name_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="name"):
+        library(tmp_path).add(LibraryVoice(name="𐐀" * 64), [(FLAC, "x")])
+
+
+@pytest.mark.parametrize("voice", [LibraryVoice(name="a", languages=("kling onese",)), LibraryVoice(name="a", seed=-1)])
+def test_voice_that_could_not_be_read_again_is_refused_and_takes_no_name(tmp_path: Path, voice: LibraryVoice) -> None:
+    with pytest.raises(BadRequest, match="cannot be kept"):
+        library(tmp_path).add(voice, [(FLAC, "x")])
+    assert list((tmp_path / "voices").iterdir()) == []
+
+
+def test_longest_texts_of_all_recordings_fit(tmp_path: Path) -> None:
+    text = "Привет, мир! " * 153
+    library(tmp_path).add(LibraryVoice(name="anna"), [(FLAC, text)] * MOST_REFERENCES)
+    (voice,) = library(tmp_path).voices()
+    assert [reference.text for reference in voice.references] == [text] * MOST_REFERENCES
+
+
+def test_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
+    library(tmp_path).add(LibraryVoice(name="anna"), [(FLAC, "one")])
+    file = tmp_path / "voices" / "anna" / "voice.yml"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    assert [voice.name for voice in library(tmp_path).voices()] == ["anna"]
+
+
+def test_two_that_remove_at_once_are_told_apart(tmp_path: Path) -> None:
+    library(tmp_path).add(LibraryVoice(name="anna"), [(FLAC, "one")])
+    told: list[Exception | None] = []
+    together = threading.Barrier(8)
+
+    def remove() -> None:
+        together.wait()
+        try:
+            library(tmp_path).remove("anna")
+        except Exception as error:  # noqa: BLE001 - what it is is looked at below
+            told.append(error)
+        else:
+            told.append(None)
+
+    threads = [threading.Thread(target=remove) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told.count(None) == 1
+    assert all(isinstance(error, UnknownVoice) for error in told if error is not None)
+    assert list((tmp_path / "voices").iterdir()) == []
+
+
+def test_disk_that_refuses_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "voices").write_text("a file where the folder belongs")
+    with pytest.raises(EngineUnavailable, match="cannot be kept in"):
+        library(tmp_path).add(LibraryVoice(name="anna"), [(FLAC, "one")])
+    with pytest.raises(EngineUnavailable, match="cannot be kept in"), library(tmp_path).lent():
+        pass

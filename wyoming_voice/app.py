@@ -60,6 +60,7 @@ class Voices:
     async def keep_true(self) -> None:
         """Look again for as long as the server runs: at servers elsewhere first, then at this machine."""
         while True:
+            await asyncio.to_thread(self.library.tidy)
             await self.look()
             for _ in range(round(_LOOK_SECONDS / _SEEK_SECONDS)):
                 await asyncio.sleep(_SEEK_SECONDS)

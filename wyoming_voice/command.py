@@ -65,7 +65,7 @@ async def say(settings: Settings, chosen: argparse.Namespace) -> int:
         app = await stack.enter_async_context(open_app(settings))
         await app.voices.look()
         if recordings:
-            choice = replace(utterance.voice, references=await borrow(app, recordings))
+            choice = replace(utterance.voice, references=await stack.enter_async_context(borrow(app, recordings)))
             utterance = replace(utterance, voice=choice)
         audio = await stack.enter_async_context(app.speech.synthesize(utterance))
         first = await anext(audio, None)  # before a file is touched: most mistakes are known by now

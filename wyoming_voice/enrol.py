@@ -2,7 +2,8 @@
 
 import asyncio
 import io
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -66,12 +67,10 @@ async def draft(app: App, wanted: Enrolment) -> Draft:
     recognised = False
     for recording in wanted.recordings:
         pcm = await asyncio.to_thread(read_reference, recording.file)
-        text = (recording.text or "").strip() or None
+        text = _text(recording)
         if text is None:
             text = await _recognise(app, pcm, wanted)
             recognised = True
-        elif len(text) > LONGEST_TEXT:
-            raise TooLarge(f"What a recording says may have {LONGEST_TEXT} characters.")
         recordings.append((await asyncio.to_thread(_flac, pcm), text))
     voice = LibraryVoice(
         name=name, engine=wanted.engine, languages=wanted.languages, description=wanted.description or None
@@ -92,16 +91,22 @@ async def forget(app: App, name: str) -> None:
     await app.voices.look()
 
 
-async def borrow(app: App, recordings: Sequence[Recording]) -> tuple[Reference, ...]:
-    """Take recordings for one request; raises BadRequest and UnsupportedAudio."""
+@asynccontextmanager
+async def borrow(app: App, recordings: Sequence[Recording]) -> AsyncIterator[tuple[Reference, ...]]:
+    """Take recordings for one request; they are gone from the disk when the block is left.
+
+    Raises BadRequest and UnsupportedAudio for what is wrong with them.
+    """
     if len(recordings) > MOST_REFERENCES:
         raise TooLarge(f"A voice may have {MOST_REFERENCES} recordings.")
-
-    def take(recording: Recording) -> Reference:
-        path = app.voices.library.keep(_flac(read_reference(recording.file)))
-        return Reference(str(path), (recording.text or "").strip() or None)
-
-    return tuple([await asyncio.to_thread(take, recording) for recording in recordings])
+    texts = [_text(recording) for recording in recordings]
+    decoded = [await asyncio.to_thread(lambda one: _flac(read_reference(one.file)), one) for one in recordings]
+    if not decoded:
+        yield ()
+        return
+    with app.voices.library.lent() as put:
+        paths = await asyncio.to_thread(lambda: [str(put(recording)) for recording in decoded])
+        yield tuple(map(Reference, paths, texts))
 
 
 def read_reference(file: BinaryIO | Path) -> bytes:
@@ -113,15 +118,14 @@ def read_reference(file: BinaryIO | Path) -> bytes:
 
 def _check(app: App, name: str, wanted: Enrolment) -> None:
     catalogue = app.voices.catalogue
-    if any(voice.name.casefold() == name.casefold() for voice in catalogue.voices):
-        raise BadRequest(f"There is a voice '{name}' already. Remove it first, or choose another name.")
+    catalogue.check_free(name)
     if bool(wanted.recordings) == bool(wanted.description):
         raise BadRequest("A voice is made of recordings or of a description: give one of them.")
     if len(wanted.recordings) > MOST_REFERENCES:
         raise TooLarge(f"A voice may have {MOST_REFERENCES} recordings.")
     if len(wanted.description or "") > LONGEST_TEXT:
         raise TooLarge(f"A description may have {LONGEST_TEXT} characters.")
-    catalogue.able("clone" if wanted.recordings else "design", wanted.engine)
+    catalogue.able("clone" if wanted.recordings else "design", wanted.engine, wanted.languages)
 
 
 async def _recognise(app: App, pcm: bytes, wanted: Enrolment) -> str | None:
@@ -130,6 +134,13 @@ async def _recognise(app: App, pcm: bytes, wanted: Enrolment) -> str | None:
     listening = Listening(audio=once(heard), language=wanted.languages[0] if wanted.languages else None)
     async with app.speech.transcribe(listening) as pieces:
         return "".join([piece.text async for piece in pieces]).strip() or None
+
+
+def _text(recording: Recording) -> str | None:
+    text = (recording.text or "").strip()
+    if len(text) > LONGEST_TEXT:
+        raise TooLarge(f"What a recording says may have {LONGEST_TEXT} characters.")
+    return text or None
 
 
 def _flac(pcm: bytes) -> bytes:

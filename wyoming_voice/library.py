@@ -1,17 +1,17 @@
 """The library of voices that the user made: a folder each, with ``voice.yml`` and its recordings as FLAC.
 
 A voice appears and goes whole: its folder is written beside its place and renamed, and removed the same way round.
+Names are Unicode's composed form (NFC), as most keyboards write them; macOS decomposes those of files and addresses.
 All methods block: call them in a thread.
 """
 
 import logging
 import os
 import re
-import shutil
-import tempfile
 import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Final
@@ -23,13 +23,15 @@ from .config_source import NotYaml, read_yaml
 from .config_type import Language
 from .engines.protocol import Reference
 from .errors import BadRequest, EngineUnavailable, UnknownVoice
+from .hidden import delete_stale, hidden
 
 _LOGGER = logging.getLogger(__name__)
 
 _NAME: Final = re.compile(r"[^\W_]([\w .'-]{0,62}[^\W_])?")
 _FILE: Final = re.compile(r"[\w-][\w.-]{0,99}")
-_LARGEST: Final = 64 * 1024  # bytes of a voice.yml
-_KEPT: Final = 200  # recordings that came with a request, of which the latest are kept
+_LONGEST_NAME: Final = 200  # bytes: a file system takes 255
+_LARGEST: Final = 256 * 1024  # bytes of a voice.yml
+_HIDDEN: Final = (".unfinished-", ".removed-", ".request-")
 
 MOST_REFERENCES: Final = 16
 """Recordings of one voice."""
@@ -84,90 +86,93 @@ class Library:
         return list(self._read())
 
     def add(self, voice: LibraryVoice, recordings: Sequence[tuple[bytes, str | None]]) -> LibraryVoice:
-        """Keep a voice, its recordings FLAC with what they say; raises BadRequest for a name that is taken."""
+        """Keep a voice, its recordings FLAC with what they say.
+
+        Raises BadRequest for a name that is taken, in whatever case, and for what could not be read again;
+        EngineUnavailable where the disk refuses.
+        """
         name = safe_name(voice.name)
+        taken = BadRequest(f"There is a voice '{name}' already. Remove it, or choose another name.")
         place = self.folder / name
-        self.folder.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.folder))
-        try:
+        with self._disk(), hidden(self.folder, ".unfinished-") as unfinished:
+            if any(_normal(path.name).casefold() == name.casefold() for path in self._found()):
+                raise taken
             self._write(unfinished, voice, recordings)
-            unfinished.rename(place)  # fails where a folder with files is already
+            try:
+                made = _content(unfinished)
+            except _Damaged as error:
+                raise BadRequest(f"The voice cannot be kept: {error}.") from error
+            try:
+                unfinished.rename(place)  # fails where a folder with files is already
+            except OSError:
+                if place.exists():
+                    raise taken from None
+                raise
             _settle(self.folder)
-        except OSError as error:
-            if place.exists():
-                raise BadRequest(f"There is a voice '{name}' already. Remove it, or choose another name.") from None
-            raise EngineUnavailable(f"The voice cannot be kept in {self.folder}: {error.strerror or error}.") from error
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-        return self._voice(place)
+        moved = tuple(replace(one, path=str(place / Path(one.path).name)) for one in made.references)
+        return replace(made, name=name, references=moved)
 
     def remove(self, name: str) -> None:
-        """Remove a voice; raises UnknownVoice."""
-        place = self.folder / name
-        if _NAME.fullmatch(name) is None or place.is_symlink() or not place.is_dir():
-            raise UnknownVoice(f"There is no voice of your own called '{name}'.")
-        hidden = Path(tempfile.mkdtemp(prefix=".removed-", dir=self.folder))
-        place.rename(hidden / name)
-        _settle(self.folder)
-        shutil.rmtree(hidden)
+        """Remove a voice; raises UnknownVoice, and EngineUnavailable where the disk refuses."""
+        unknown = UnknownVoice(f"There is no voice of your own called '{name[:100]}'.")
+        name = _normal(name)
+        place = next((path for path in self._found() if _normal(path.name) == name), None)
+        if place is None or not _is_voice(place):
+            raise unknown
+        with self._disk(), hidden(self.folder, ".removed-") as removed:
+            try:
+                place.rename(removed / place.name)
+            except FileNotFoundError:
+                raise unknown from None  # somebody else removed it just now
+            _settle(self.folder)
 
-    def keep(self, recording: bytes) -> Path:
-        """Put a recording that came with a request, a FLAC file, where engines find it; the oldest make room."""
-        cache = self.folder / ".requests"
-        path = cache / f"{sha256(recording).hexdigest()[:32]}.flac"
-        if path.exists():
-            path.touch()
-            return path
-        cache.mkdir(parents=True, exist_ok=True)
-        for old in sorted(cache.glob("*.flac"), key=lambda one: one.stat().st_mtime)[: 1 - _KEPT]:
-            old.unlink(missing_ok=True)
-        _put(path, recording)
-        return path
+    @contextmanager
+    def lent(self) -> Iterator[Callable[[bytes], Path]]:
+        """Yield what puts a recording of one request, a FLAC file, where engines find it until the block is left."""
+        with ExitStack() as stack:
+            with self._disk():
+                folder = stack.enter_context(hidden(self.folder, ".request-"))
+
+            def put(recording: bytes) -> Path:
+                path = folder / f"{sha256(recording).hexdigest()[:32]}.flac"
+                with self._disk():
+                    path.write_bytes(recording)
+                return path
+
+            yield put
+
+    def tidy(self) -> None:
+        """Delete what a server that was killed has left behind, recordings of its requests among it."""
+        for path in self._entries():
+            if path.name.startswith(_HIDDEN):
+                delete_stale(path)
+
+    def _entries(self) -> list[Path]:
+        try:
+            return sorted(self.folder.iterdir())
+        except OSError:
+            return []  # no voice was made yet
+
+    def _found(self) -> list[Path]:
+        return [path for path in self._entries() if not path.name.startswith(".")]
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise EngineUnavailable(
+                f"Voices cannot be kept in {self.folder}: {error.strerror or error}. Mend that, or set data_dir."
+            ) from error
 
     def _read(self) -> Iterator[LibraryVoice]:
-        try:
-            found = sorted(path for path in self.folder.iterdir() if not path.name.startswith("."))
-        except OSError:
-            return  # no voice was made yet
-        for path in found:
+        for path in self._found():
             try:
-                yield self._voice(path)
+                yield _voice(path)
             except (_Damaged, OSError) as error:
                 if (path.name, str(error)) not in self._told:
                     self._told.add((path.name, str(error)))
                     _LOGGER.warning("The voice in %s is left out: %s", path, error)
-
-    def _voice(self, path: Path) -> LibraryVoice:
-        if _NAME.fullmatch(path.name) is None or path.is_symlink() or not path.is_dir():
-            raise _Damaged("it is not a folder with a name of letters, digits, spaces, dots and hyphens")
-        described = path / "voice.yml"
-        with described.open("rb") as file:
-            content = file.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
-            raise _Damaged(f"voice.yml is larger than {_LARGEST} bytes")
-        try:
-            values, source = read_yaml(content.decode("utf-8"), "voice.yml")
-            if source.mistakes:
-                raise _Damaged(str(source.mistakes[0]))
-            known = _VoiceFile.model_validate(values)
-        except (UnicodeDecodeError, NotYaml, ValidationError) as error:
-            first = error.errors()[0] if isinstance(error, ValidationError) else None
-            what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else error
-            raise _Damaged(f"voice.yml: {what}") from error
-        references = tuple(Reference(str(path / one.audio), one.text) for one in known.references)
-        for reference in references:
-            if not Path(reference.path).is_file():
-                raise _Damaged(f"{Path(reference.path).name} is missing")
-        if not references and not known.description:
-            raise _Damaged("voice.yml has neither references nor a description")
-        return LibraryVoice(
-            name=path.name,
-            engine=known.engine,
-            languages=known.languages,
-            references=references,
-            description=known.description,
-            seed=known.seed,
-        )
 
     def _write(self, folder: Path, voice: LibraryVoice, recordings: Sequence[tuple[bytes, str | None]]) -> None:
         names = ["reference.flac", *(f"reference-{number}.flac" for number in range(2, len(recordings) + 1))]
@@ -187,12 +192,57 @@ class Library:
         _put(folder / "voice.yml", yaml.safe_dump(content, allow_unicode=True, sort_keys=False).encode())
 
 
+def _is_voice(path: Path) -> bool:
+    return _NAME.fullmatch(_normal(path.name)) is not None and not path.is_symlink() and path.is_dir()
+
+
+def _voice(path: Path) -> LibraryVoice:
+    if not _is_voice(path):
+        raise _Damaged("it is not a folder with a name of letters, digits, spaces, dots and hyphens")
+    return _content(path)
+
+
+def _content(path: Path) -> LibraryVoice:
+    """Read a voice's folder; raises _Damaged and OSError."""
+    with (path / "voice.yml").open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise _Damaged(f"voice.yml is larger than {_LARGEST} bytes")
+    try:
+        values, source = read_yaml(content.decode("utf-8-sig"), "voice.yml")
+        if source.mistakes:
+            raise _Damaged(str(source.mistakes[0]))
+        known = _VoiceFile.model_validate(values)
+    except (UnicodeDecodeError, NotYaml, ValidationError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else error
+        raise _Damaged(f"voice.yml: {what}") from error
+    references = tuple(Reference(str(path / one.audio), one.text) for one in known.references)
+    for reference in references:
+        if not Path(reference.path).is_file():
+            raise _Damaged(f"{Path(reference.path).name} is missing")
+    if not references and not known.description:
+        raise _Damaged("voice.yml has neither references nor a description")
+    return LibraryVoice(
+        name=_normal(path.name),
+        engine=known.engine,
+        languages=known.languages,
+        references=references,
+        description=known.description,
+        seed=known.seed,
+    )
+
+
 def safe_name(name: str) -> str:
     """Return a name as it is kept; raises BadRequest for one that cannot be a folder's."""
-    name = unicodedata.normalize("NFC", name.strip())
-    if _NAME.fullmatch(name) is None:
+    name = _normal(name.strip())
+    if _NAME.fullmatch(name) is None or len(name.encode()) > _LONGEST_NAME:
         raise BadRequest("A voice's name has 1 to 64 letters, digits, spaces, dots and hyphens, such as 'anna'.")
     return name
+
+
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _put(path: Path, content: bytes) -> None:
