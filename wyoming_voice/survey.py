@@ -7,7 +7,7 @@ from wyoming.info import Info
 from .config import Settings
 from .engines.table import Ability, EngineSpec, engines
 from .library import LibraryVoice
-from .voices import Catalogue, Model, Place, Voice, matches
+from .voices import Catalogue, Model, Place, Voice, matches, speaks_all
 
 
 def survey(settings: Settings, remote: Mapping[str, Info], library: Iterable[LibraryVoice] = ()) -> Catalogue:
@@ -80,14 +80,15 @@ def _library_voice(own: LibraryVoice, places: Mapping[str, Place]) -> Voice | No
     """Give a voice of the user's own to its engine, else to the first that can speak with it; None: there is none."""
     ability: Ability = "clone" if own.references else "design"
     able = [place for place in places.values() if ability in place.abilities and own.engine in (None, place.name)]
-    place = min(able, key=lambda place: place.missing is not None, default=None)
+    able.sort(key=lambda place: (not speaks_all(place, own.languages), place.missing is not None))
+    place = able[0] if able else None
     if place is None or place.spec is None:
         return None
     return Voice(
         name=own.name,
         engine=place.name,
         voice="",
-        languages=own.languages or place.spec.languages,
+        languages=_spoken(own, place) or _kept(place, place.spec.languages) or place.spec.languages,
         description=f"{own.name} · {'cloned' if own.references else 'designed'} voice ({place.spec.description})",
         author="you",
         licence="your own",
@@ -98,6 +99,11 @@ def _library_voice(own: LibraryVoice, places: Mapping[str, Place]) -> Voice | No
         seed=own.seed,
         missing=place.missing,
     )
+
+
+def _spoken(own: LibraryVoice, place: Place) -> tuple[str, ...]:
+    """Return which of its languages a voice really speaks: the file may have been written by hand."""
+    return tuple(language for language in own.languages if speaks_all(place, [language]))
 
 
 def _local_model(place: Place, spec: EngineSpec) -> Model:

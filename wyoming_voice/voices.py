@@ -5,8 +5,9 @@ from memory while everything is busy.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Final
@@ -22,6 +23,7 @@ _ABLE: Final[Mapping[Ability, str]] = {
     "design": "Qwen/Qwen3-TTS-12Hz-1.7B-VoiceDesign",
 }
 """Models to recommend to whoever wants a voice that none here can speak with."""
+_LONGEST: Final = 200  # characters of a name; longer ones are nobody's, and not worth a guess
 HOME: Final = "https://github.com/OHF-Voice/wyoming"
 _TAG: Final = re.compile(r"[a-z]{2,3}([-_][a-z]{4})?([-_]([a-z]{2}|\d{3}))?", re.IGNORECASE)  # language, script, region
 
@@ -134,6 +136,10 @@ class Catalogue:
         Recordings or a description go to an engine that can speak with them: the named voice's, else the first.
         Returns it with the speaker; raises UnknownVoice, or EngineUnavailable when what is needed is not installed.
         """
+        if choice.name:
+            if len(choice.name) > _LONGEST:
+                raise self._unknown(choice.name)
+            choice = replace(choice, name=unicodedata.normalize("NFC", choice.name))  # a Mac's clients decompose it
         if choice.references or choice.description:
             return self._made(choice), choice.speaker
         voice, speaker = self._chosen(choice, text)
@@ -154,11 +160,13 @@ class Catalogue:
             asked = choice.language or choice.name
             voice = self.speaking(asked or language_of(text, self.settings.languages))
             if voice is None and asked:
-                raise UnknownVoice(f"No voice speaks '{asked}'; there are voices for {', '.join(self.spoken)}.")
+                raise UnknownVoice(
+                    f"No voice speaks '{asked[:_LONGEST]}'; there are voices for {', '.join(self.spoken)}."
+                )
         voice = voice or self.default
         if choice.speaker and choice.speaker not in voice.speakers:
             has = f"it has {', '.join(voice.speakers)}" if voice.speakers else "it has only one"
-            raise UnknownVoice(f"The voice {voice.name} has no speaker '{choice.speaker}'; {has}.")
+            raise UnknownVoice(f"The voice {voice.name} has no speaker '{choice.speaker[:_LONGEST]}'; {has}.")
         return voice, choice.speaker
 
     def _made(self, choice: VoiceChoice) -> Voice:
@@ -180,10 +188,11 @@ class Catalogue:
             design=choice.description,
         )
 
-    def able(self, ability: Ability, engine: str | None = None) -> Place:
+    def able(self, ability: Ability, engine: str | None = None, languages: Iterable[str] = ()) -> Place:
         """Find an engine that clones or designs voices: the named one, else the first, ready ones before others.
 
-        Raises BadRequest for a named one that cannot, UnknownEngine, and EngineUnavailable when there is none.
+        Raises BadRequest for a named one that cannot, or when none that can speaks the languages, UnknownEngine, and
+        EngineUnavailable when there is none.
         """
         does = "clones" if ability == "clone" else "designs"
         able = [place for place in self.places.values() if ability in place.abilities]
@@ -193,14 +202,28 @@ class Catalogue:
             if self.places[engine] not in able:
                 others = f" {_listed(place.name for place in able)} does." if able else ""
                 raise BadRequest(f"The engine {engine} has no model that {does} voices.{others}")
-            return self.places[engine]
+            able = [self.places[engine]]
         if not able:
             model = _ABLE[ability]
             raise EngineUnavailable(
                 f"No engine here {does} voices. Run: ./run.sh engines install qwen-tts --model {model}, "
                 f"and name it in the configuration: engines: {{qwen-tts: {{options: {{model: {model}}}}}}}"
             )
-        return min(able, key=lambda place: place.missing is not None)
+        languages = tuple(languages)
+        speaking = [place for place in able if speaks_all(place, languages)]
+        if not speaking:
+            can = sorted({known for place in able if place.spec for known in place.spec.languages})
+            raise BadRequest(f"No engine that {does} voices speaks {', '.join(languages)}, but {', '.join(can)}.")
+        return min(speaking, key=lambda place: place.missing is not None)
+
+    def check_free(self, name: str) -> None:
+        """Raise BadRequest for a name that a voice has, or that clients say for something else."""
+        folded = name.casefold()
+        if any(voice.name.casefold() == folded for voice in self.voices):
+            raise BadRequest(f"There is a voice '{name}' already. Remove it first, or choose another name.")
+        if self._speaks(name) or any(folded == place.casefold() for place in self.places):
+            kind = "a language" if self._speaks(name) else "an engine"
+            raise BadRequest(f"'{name}' is the name of {kind} here, which clients send too. Choose another name.")
 
     def _engine_of(self, name: str) -> str:
         voice = self._named(name)
@@ -256,8 +279,11 @@ class Catalogue:
 
     @cached_property
     def offered(self) -> Sequence[tuple[Voice, tuple[str, ...]]]:
-        """The voices of the user's languages, each with those of its languages that are among them."""
-        kept = ((voice, self.wanted(voice.languages)) for voice in self.voices)
+        """The voices of the user's languages, each with those of its languages that are among them.
+
+        Voices of the user's own are always among them: whoever made one wants it, whatever it speaks.
+        """
+        kept = ((v, self.wanted(v.languages) or (v.languages if v.own else ())) for v in self.voices)
         return [(voice, languages) for voice, languages in kept if languages]
 
     def wanted(self, languages: Iterable[str]) -> tuple[str, ...]:
@@ -283,14 +309,15 @@ class Catalogue:
         named = [self.settings.voices[key] for key in self.settings.voices if matches(language, key)]
         wished = [voice for name in [*named, self.settings.voice] if name and (voice := self._named(name))]
         able = [voice for voice in self.voices if any(matches(known, language) for known in voice.languages)]
-        able.sort(key=lambda voice: (voice.missing is not None, voice.own))  # a voice of the user's own is asked for
-        exact = [voice for voice in able if language in voice.languages]
+        # A voice of the user's own is asked for, and not because it says its region.
+        able.sort(key=lambda voice: (voice.missing is not None, voice.own, language not in voice.languages))
+        exact = [voice for voice in able if language in voice.languages and not voice.own]
         return next((voice for voice in [*wished, *exact, *able] if voice in able), None)
 
     def _unknown(self, name: str) -> UnknownVoice:
-        close = get_close_matches(name, [voice.name for voice in self.voices], n=1)
+        close = get_close_matches(name, [voice.name for voice in self.voices], n=1) if len(name) <= _LONGEST else []
         guess = f" Did you mean '{close[0]}'?" if close else ""
-        return UnknownVoice(f"There is no voice '{name}'.{guess} `./run.sh voices` lists them.")
+        return UnknownVoice(f"There is no voice '{name[:_LONGEST]}'.{guess} `./run.sh voices` lists them.")
 
     def advice(self, task: Task) -> str:
         """Say what to run to have an engine for a task."""
@@ -305,6 +332,12 @@ def first_of(missing: Sequence[tuple[str, str]]) -> str:
     (_, sentence), *rest = missing
     others = ", ".join(name for name, _ in rest)
     return sentence.rstrip(".") + (f" (or {others})." if others else ".")
+
+
+def speaks_all(place: Place, languages: Iterable[str]) -> bool:
+    """Tell whether an engine speaks these languages with a voice that a user brings."""
+    known = () if place.spec is None else place.spec.languages
+    return all(any(matches(one, language) for one in known) for language in languages)
 
 
 def matches(known: str, asked: str) -> bool:

@@ -1,6 +1,7 @@
 """Voices that are made over HTTP, and then speak over every door."""
 
 import base64
+import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from wyoming.client import AsyncTcpClient
 from wyoming.info import Describe, Info
 
-from tests.bridge.door import Door, open_door
+from tests.bridge.door import Door, open_door, until
 from tests.process import log_lines
 from tests.reference import SAYS, recording
 
@@ -120,6 +121,9 @@ async def test_voice_outlives_the_server(tmp_path: Path) -> None:
         ({"name": "x", "description": "both"}, 400, "one of them"),
         ({"name": "x", "language": "klingonese-!"}, 400, "language"),
         ({"text": "x"}, 400, "name"),
+        ({"name": "ru", "text": "x"}, 400, "language"),
+        ({"name": "Fake", "text": "x"}, 400, "engine"),
+        ({"name": "x", "text": "x", "language": "fi"}, 400, "speaks fi"),
     ],
 )
 async def test_what_is_wrong_with_a_voice_is_told(
@@ -151,3 +155,38 @@ async def test_references_of_a_request_reach_the_engine(door: Door) -> None:
     assert "a child" in described
     refused = await door.refused("POST", "/tts/wav", json={"text": "x", "reference_audio_base64": "no base64!"})
     assert (refused.status, "base64" in refused.message) == (400, True)
+
+
+async def test_recordings_of_a_request_are_not_kept(door: Door) -> None:
+    audio = base64.encodebytes(recording()).decode()  # in lines, as the command `base64` writes it
+    await say(door, reference_audio_base64=audio, reference_text="one")
+    async with door.client.post(
+        f"{door.url}/tts", json={"text": "Hello", "reference_audio_base64": audio, "reference_text": "two"}
+    ) as reply:
+        assert reply.status == 200, await reply.text()
+    assert [line for line in log_lines(door.server.log) if line.startswith("made of")]
+    assert list(door.server.folder.rglob("*.flac")) == []
+
+
+async def test_recording_of_a_request_that_is_cancelled_is_not_kept(door: Door) -> None:
+    audio = base64.b64encode(recording()).decode()
+    asked = {"text": "Endless", "reference_audio_base64": audio}
+    async with door.client.post(f"{door.url}/tts/wav", json=asked) as reply:
+        await reply.content.readexactly(1000)
+        assert list(door.server.folder.rglob("*.flac"))
+    await until(lambda: not [*door.server.folder.rglob("*.flac")])
+
+
+async def test_text_of_a_reference_has_an_end(door: Door) -> None:
+    audio = base64.b64encode(recording()).decode()
+    asked = {"text": "x", "references": [{"audio": audio, "text": "x" * 2001}]}
+    refused = await door.refused("POST", "/tts/wav", json=asked)
+    assert (refused.status, refused.code) == (413, "too-large")
+
+
+async def test_name_in_an_address_may_be_spelled_as_a_mac_does(door: Door) -> None:
+    await made(door, recording(), name="Андрей", text=SAYS)
+    decomposed = unicodedata.normalize("NFD", "Андрей")
+    await say(door, voice=decomposed)
+    async with door.client.delete(f"{door.url}/voices/{decomposed}") as reply:
+        assert reply.status == 200, await reply.text()

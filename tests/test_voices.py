@@ -1,0 +1,105 @@
+"""Which voice a request means, and which names a voice of the user's own may have."""
+
+import time
+import unicodedata
+
+import pytest
+
+from wyoming_voice.config import EngineSettings, Settings
+from wyoming_voice.engines.protocol import Reference
+from wyoming_voice.engines.table import EngineSpec
+from wyoming_voice.errors import BadRequest, UnknownVoice
+from wyoming_voice.library import LibraryVoice
+from wyoming_voice.survey import survey
+from wyoming_voice.voices import Catalogue, Place, Voice, VoiceChoice
+
+CLONES = EngineSpec(
+    name="clones",
+    task="tts",
+    entry="x:X",
+    description="Clones",
+    author="x",
+    url="https://example.org",
+    licence="x",
+    install="x",
+    languages=("ru", "en"),
+)
+ABLE = Place("clones", EngineSettings(), CLONES, {}, None, frozenset({"clone"}))
+OWN = (Reference("x.flac"),)
+
+
+def voice(name: str, *languages: str, own: bool = False, missing: str | None = None) -> Voice:
+    references = OWN if own else ()
+    return Voice(
+        name=name,
+        engine="clones",
+        voice="",
+        languages=languages,
+        description=name,
+        references=references,
+        missing=missing,
+    )
+
+
+def catalogue(*voices: Voice) -> Catalogue:
+    return Catalogue(Settings(languages=("ru", "en")), voices, (), {"clones": ABLE})
+
+
+def test_voice_of_the_users_own_is_not_the_default_because_it_names_its_region() -> None:
+    found = catalogue(voice("lessac", "en"), voice("anna", "en-us", own=True))
+    assert found.voice(VoiceChoice(language="en-US"))[0].name == "lessac"
+    assert found.voice(VoiceChoice(name="en_US"))[0].name == "lessac"
+
+
+def test_voice_that_names_the_region_goes_before_others() -> None:
+    found = catalogue(voice("alan", "en-gb"), voice("lessac", "en-us"))
+    assert found.voice(VoiceChoice(language="en-US"))[0].name == "lessac"
+
+
+def test_name_is_found_as_a_mac_spells_it() -> None:
+    found = catalogue(voice("Андрей", "ru", own=True))
+    assert found.voice(VoiceChoice(unicodedata.normalize("NFD", "Андрей")))[0].name == "Андрей"
+
+
+def test_voice_of_the_users_own_is_offered_whatever_it_speaks() -> None:
+    found = catalogue(voice("hans", "de"), voice("anna", "de", own=True), voice("both", "de", "ru", own=True))
+    assert [(one.name, languages) for one, languages in found.offered] == [("anna", ("de",)), ("both", ("ru",))]
+
+
+@pytest.mark.parametrize("name", ["ru", "RU", "en-GB", "clones", "Clones", "ANNA"])
+def test_name_that_means_something_else_is_not_free(name: str) -> None:
+    with pytest.raises(BadRequest, match="name"):
+        catalogue(voice("anna", "ru", "en")).check_free(name)
+
+
+@pytest.mark.parametrize("name", ["Ann", "ru mother", "de", "Анна"])
+def test_name_that_only_looks_like_a_language_is_free(name: str) -> None:
+    catalogue(voice("anna", "ru", "en")).check_free(name)
+
+
+def test_language_that_no_engine_speaks_with_a_cloned_voice_is_refused() -> None:
+    assert catalogue().able("clone", None, ["ru", "en-us"]) is ABLE
+    for engine in (None, "clones"):
+        with pytest.raises(BadRequest, match=r"speaks fi, but en, ru"):
+            catalogue().able("clone", engine, ["fi"])
+
+
+@pytest.mark.parametrize("choice", [VoiceChoice("x" * 30_000_000), VoiceChoice(language="x" * 30_000_000)])
+def test_endless_name_costs_little_and_is_not_repeated(choice: VoiceChoice) -> None:
+    found = catalogue(voice("anna", "ru"))
+    began = time.process_time()
+    with pytest.raises(UnknownVoice) as refused:
+        found.voice(choice)
+    assert time.process_time() - began < 0.5
+    assert len(refused.value.text) < 400
+
+
+def test_language_in_a_file_written_by_hand_is_kept_where_the_engine_speaks_it() -> None:
+    settings = Settings(engines={"qwen-tts": EngineSettings(options={"model": "Qwen/Qwen3-TTS-12Hz-0.6B-Base"})})
+    own = [
+        LibraryVoice(name="anna", languages=("ru", "xx"), references=OWN),
+        LibraryVoice(name="olga", languages=("xx",), references=OWN),
+    ]
+    found = {one.name: one for one in survey(settings, {}, own).voices if one.own}
+    assert found["anna"].languages == ("ru",)
+    assert "en" in found["olga"].languages
