@@ -8,6 +8,8 @@ from time import monotonic
 from typing import Final
 
 from .accuracy import accuracy
+from .activity import activity
+from .ahead import ahead
 from .clients import clients, limit
 from .describing import connections, describing
 from .http import http, streams
@@ -24,6 +26,8 @@ TABLES: Final[dict[str, tuple[Callable[[], Awaitable[Table]], ...]]] = {
     "describe": (describing, connections),
     "clients": (clients, limit),
     "listening": (listening,),
+    "ahead": (ahead,),
+    "activity": (activity,),
     "text": (text,),
     "accuracy": (accuracy,),
     "outside": (outside,),

@@ -85,17 +85,19 @@ async def speak(port: int, text: str, voice: str, *, keep: bool = False) -> Spok
     return Spoken(first, last, length / 2 / rate, rate, bytes(kept))
 
 
-async def hear(port: int, pcm: bytes, language: str, model: str, *, paced: bool = False) -> Transcribed:
-    """Transcribe 16 kHz mono over a connection of its own: all at once, or as fast as somebody speaks."""
+async def hear(
+    port: int, pcm: bytes, language: str, model: str, *, paced: bool = False, samples: int = _PIECE
+) -> Transcribed:
+    """Transcribe 16 kHz mono, so many samples a chunk, on a connection of its own: at once, or as somebody speaks."""
     sound = {"rate": RATE, "width": 2, "channels": 1}
     async with connect(port) as client:
         await client.write_event(Transcribe(name=model, language=language).event())
         await client.write_event(AudioStart(**sound).event())
         started = perf_counter()
-        for number, start in enumerate(range(0, len(pcm), 2 * _PIECE), 1):
+        for number, start in enumerate(range(0, len(pcm), 2 * samples), 1):
             if paced:
-                await asyncio.sleep(started + number * _PIECE / RATE - perf_counter())
-            await client.write_event(AudioChunk(audio=pcm[start : start + 2 * _PIECE], **sound).event())
+                await asyncio.sleep(started + number * samples / RATE - perf_counter())
+            await client.write_event(AudioChunk(audio=pcm[start : start + 2 * samples], **sound).event())
         stopped = perf_counter()
         await client.write_event(AudioStop().event())
         while not Transcript.is_type((event := await _read(client)).type):
