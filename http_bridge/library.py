@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wyoming_voice.config_type import Language
 from wyoming_voice.enrol import Enrolment, Recording, draft, forget, keep
-from wyoming_voice.errors import BadRequest
+from wyoming_voice.errors import BadRequest, UnknownVoice
 from wyoming_voice.library import MOST_REFERENCES
 
 from .body import read_fields, read_upload
@@ -69,7 +69,11 @@ async def add(request: web.Request) -> web.StreamResponse:
         )
         made = await draft(bridge.app, wanted)
     voice = await keep(bridge.app, made)
-    found = next(known for known in bridge.app.voices.catalogue.voices if known.name == voice.name)
+    found = next(
+        (known for known in bridge.app.voices.catalogue.voices if known.name == voice.name and known.own), None
+    )
+    if found is None:
+        raise UnknownVoice(f"The voice '{voice.name}' was made, and somebody has removed it already.")
     texts_said = [text or "" for _, text in made.recordings]
     reply = MadeReply(voice=voice_reply(found, found.languages), texts=texts_said, recognised=made.recognised)
     return json_reply(reply, status=201)

@@ -49,6 +49,7 @@ class Voices:
         self._settings = settings
         self._remote: dict[str, Info] = {}
         self._preferred: str | None = None
+        self._looks = self._shown = 0  # looks that began, and the one whose picture is shown
         self.library = Library(settings.data_dir / "voices")
         """The voices of the user's own; :meth:`look` after a change."""
         self.catalogue = survey(settings, {}, self.library.voices())
@@ -68,13 +69,17 @@ class Voices:
                     break
 
     async def look(self) -> None:
-        """Look once."""
+        """Look once; of looks at once the one that began last counts."""
         await self._ask(self._elsewhere())
         settings = None
         while settings is not self._settings:  # else they changed while we looked
             settings = self._settings
+            self._looks += 1
+            this = self._looks
             catalogue = await self.picture(settings)
-        self._show(catalogue)
+        if this > self._shown:
+            self._shown = this
+            self._show(catalogue)
 
     async def picture(self, settings: Settings) -> Catalogue:
         """Look at the machine with these settings; nothing changes."""

@@ -28,8 +28,19 @@ def folder_of_pairs(folder: Path) -> list[Recording]:
     """Read a folder of recordings, each with a text file of the same name beside it where what it says is known."""
     if not folder.is_dir():
         raise BadRequest(f"--ref-dir: there is no folder {folder}.")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _RECORDINGS)
+    found = sorted(path for path in folder.iterdir() if _is_recording(path))
     if not found:
         raise BadRequest(f"--ref-dir: there is no recording in {folder} ({', '.join(sorted(_RECORDINGS))}).")
     said = ((path, path.with_suffix(".txt")) for path in found)
-    return [Recording(path, text.read_text("utf-8").strip() if text.is_file() else None) for path, text in said]
+    return [Recording(path, _read(text) if text.is_file() else None) for path, text in said]
+
+
+def _is_recording(path: Path) -> bool:
+    return path.suffix.lower() in _RECORDINGS and not path.name.startswith(".")  # a Mac leaves ._x.wav beside x.wav
+
+
+def _read(text: Path) -> str:
+    try:
+        return text.read_text("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise BadRequest(f"--ref-dir: {text} is not UTF-8 text; save it as UTF-8.") from None
