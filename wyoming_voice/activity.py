@@ -13,6 +13,8 @@ from typing import Final, Literal
 
 from .errors import EngineUnavailable, WorkerLost
 
+Detector = Literal["silero", "webrtc"]
+"""What may tell speech from silence (engines/activity.py)."""
 _HEADER: Final = struct.Struct("<II")
 _START_SECONDS: Final = 20.0
 _ANSWER_SECONDS: Final = 20.0  # a second of sound takes it 30 ms
@@ -45,7 +47,7 @@ class ActivityStream:
 class Activity:
     """Starts the process when the first stream wants it, and again when it was lost. Close it at the end."""
 
-    def __init__(self, detector: Literal["silero", "webrtc"] = "silero") -> None:
+    def __init__(self, detector: Detector = "silero") -> None:
         self._detector = detector
         self._process: _Process | None = None
         self._starting = asyncio.Lock()

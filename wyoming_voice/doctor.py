@@ -58,6 +58,7 @@ async def _working(settings: Settings) -> AsyncGenerator[Finding, None]:
     from .app import open_app  # noqa: PLC0415 - see above
     from .launch import ProcessLauncher  # noqa: PLC0415
     from .port import http_port, wyoming_port  # noqa: PLC0415
+    from .rehearsal import rehearse  # noqa: PLC0415
     from .trial import languages  # noqa: PLC0415
 
     async with open_app(settings) as app:
@@ -72,6 +73,7 @@ async def _working(settings: Settings) -> AsyncGenerator[Finding, None]:
                     yield finding
     for finding in languages(catalogue):
         yield finding
+    yield await rehearse(settings.listening.vad)
     _progress("looking at the ports …")
     finding, serving = await wyoming_port(settings)
     yield finding
