@@ -12,6 +12,7 @@ import sysconfig
 import venv
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -250,7 +251,7 @@ async def test_a_torch_that_sees_no_gpu_is_told_of_where_one_is_set_up(tmp_path:
 async def test_engines_are_tried_at_the_same_time(tmp_path: Path) -> None:
     """Each would load for ever, and both have begun; whoever interrupts leaves no worker behind."""
     slow = {"start_timeout": 60.0, "options": {"slow_to_load": True, "log": str(tmp_path / "log")}}
-    config = config_for(tmp_path, engines=engines(tmp_path, fake=slow, second={"type": "fake", **slow}))
+    config = config_for(tmp_path, engines=engines(tmp_path, fake=slow, second={"type": "fake", **deepcopy(slow)}))
     (tmp_path / "config.yml").write_text(yaml.safe_dump(config), "utf-8")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "wyoming_voice", "doctor", "--config", str(tmp_path / "config.yml")),
