@@ -5,6 +5,7 @@ It never stands in the way: what fails is left alone for a while (``breaker.py``
 
 import asyncio
 import logging
+import re
 import unicodedata
 from collections.abc import Callable
 from typing import Final, cast
@@ -22,7 +23,8 @@ _LOGGER = logging.getLogger(__name__)
 ENGINE: Final = "silero-stress"
 _LANGUAGES: Final = frozenset({"ru", "uk", "be"})
 """Languages with marks: what the engine knows, and what a user may write by hand."""
-_LONGEST: Final = 20.0
+_CYRILLIC: Final = re.compile("[\u0400-\u04ff]")
+_LONGEST: Final = 10.0
 """Seconds that a sentence waits for its marks, the engine's loading included; then it goes without."""
 
 
@@ -77,7 +79,7 @@ class Stress:
 
     async def _rewritten(self, sentence: str, language: str) -> str | None:
         """Ask the engine; None: it could not be had."""
-        if not any(map(str.isalpha, sentence)) or not self._breaker.admit():
+        if _CYRILLIC.search(sentence) is None or not self._breaker.admit():
             return None
         try:
             async with asyncio.timeout(_LONGEST):

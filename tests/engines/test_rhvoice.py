@@ -77,3 +77,23 @@ def test_what_is_missing_is_said_with_the_command(options: dict[str, object]) ->
 def test_a_library_that_is_none_is_refused() -> None:
     with pytest.raises(EngineUnavailable, match="does not load"):
         RHVoice({"library": __file__})
+
+
+@pytest.mark.parametrize("voice", ["Elena", "Aleksandr"])
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("молоко\u0301", "мо\u0301локо"),
+        ("соба\u0301ка", "собака\u0301"),
+        ("Включи\u0301 све\u0301т на ку\u0301хне.", "Вклю\u0301чи све\u0301т на кухне\u0301."),
+    ],
+)
+def test_a_stress_mark_moves_the_stress_and_changes_nothing_else(
+    engine: RHVoice, voice: str, right: str, wrong: str
+) -> None:
+    plain, same, other = (
+        b"".join(chunk.audio for chunk in spoken(engine, Segment(text=text, voice=voice, language="ru")))
+        for text in (right.replace("\u0301", ""), right, wrong)
+    )
+    assert same == plain
+    assert other != plain

@@ -7,6 +7,7 @@ closed early, or ended, and a second one of how it was asked; a gate is a file b
 
 import ctypes
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,6 +164,24 @@ class FakeAsr:
             yield Heard(f" at {loudest:.2f}", seconds, seconds, piece.language)
 
 
+class FakeStress:
+    """Marks the last vowel of every word, unless the text begins with what it should do instead."""
+
+    def __init__(self, options: Options) -> None:
+        self._log = Log(options)
+        if options.get("broken"):
+            raise EngineUnavailable("The fake stress is broken. Run: mend it")
+
+    def rewrite(self, text: str, language: str | None) -> str:
+        self._log(f"stress {language} {text}")
+        match text.split(maxsplit=1)[0].strip(".,!?").lower():
+            case "авария":
+                os._exit(3)
+            case "чушь":
+                return "Совсем другое."
+        return re.sub(r"(?<![\w+])(\w*)([аеёиоуыэюя])([^\Wаеёиоуыэюя]*)(?![\w+])", r"\1+\2\3", text)
+
+
 def _voices(_options: Options) -> list[EngineVoice]:
     return [
         EngineVoice(
@@ -190,6 +209,7 @@ TTS = EngineSpec(
     install="nothing",
     voices=_voices,
     languages=("ru", "en"),
+    stress="+",
     abilities=lambda options: frozenset(options.get("abilities", ())),  # type: ignore[call-overload]  # a test's own
 )
 
@@ -203,4 +223,16 @@ ASR = EngineSpec(
     licence="none",
     install="nothing",
     languages=("ru", "en"),
+)
+
+STRESS = EngineSpec(
+    name="fake-stress",
+    task="text",
+    entry="fake_engine:FakeStress",
+    description="Fake stress",
+    author="tests",
+    url="https://example.org",
+    licence="none",
+    install="nothing",
+    languages=("ru",),
 )

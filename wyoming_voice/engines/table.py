@@ -17,6 +17,7 @@ from .voices import EngineVoice
 Task = Literal["tts", "asr", "text"]
 Ability = Literal["clone", "design", "style"]
 """What a model can: speak with a recorded voice, with one that is described, in a manner that is described."""
+BOTH: Final = frozenset({"speed", "pitch"})
 ANY_LETTERS: Final = frozenset({"latin", "cyrillic"})
 
 
@@ -54,6 +55,8 @@ class EngineSpec:
     """TTS: what the model that the options name can do."""
     stress: Literal["+", "\u0301"] | None = None
     """TTS: the mark of a stressed vowel that it understands, ``+`` before it or U+0301 after it; None: neither."""
+    paces: frozenset[str] = BOTH
+    """TTS: which of ``speed`` and ``pitch`` it does itself; the server does the others to its audio."""
     detects: bool = False
     """ASR: it finds out the language by itself."""
     turns: int | None = None
@@ -101,6 +104,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         ready=voices.rhvoice_missing,
         ssml=True,
         reads=frozenset({"latin"}),
+        stress="\u0301",  # byte for byte: a mark where the stress is anyway changes nothing, elsewhere it moves it
     ),
     EngineSpec(
         name="piper",
@@ -116,6 +120,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         voices=voices.piper,
         ready=voices.piper_missing,
         reads=frozenset(),  # a voice has the sounds of its language only
+        paces=frozenset({"speed"}),
     ),
     EngineSpec(
         name="espeak",
@@ -163,6 +168,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         voices=qwen_files.voices,
         ready=qwen_files.missing,
         abilities=qwen_files.abilities,
+        paces=frozenset(),
     ),
     EngineSpec(
         name="orpheus",
@@ -179,6 +185,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         voices=orpheus_files.voices,
         ready=orpheus_files.missing,
         abilities=orpheus_files.abilities,
+        paces=frozenset(),
     ),
     EngineSpec(
         name="moonshine",
