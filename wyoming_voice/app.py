@@ -14,10 +14,10 @@ from . import client
 from .activity import Activity
 from .config import Settings
 from .connection import PeerLimits
-from .errors import VoiceError
+from .errors import EngineUnavailable, VoiceError
 from .handlers.info import describe
 from .handlers.wyoming import WyomingSession
-from .launch import ProcessLauncher, reach
+from .launch import Cluster, ProcessLauncher, reach
 from .library import Library
 from .llm import Llm
 from .metrics import Metrics
@@ -171,7 +171,8 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
             if address is not None:
                 return await reach(engine, address, _REMOTE_SECONDS, place.settings.step_timeout)
             assert place.spec is not None, "an engine without an address is one of the table's"
-            return await launcher.start(place.spec, place.options, place.settings.start_timeout)
+            cluster = _cluster(app.settings, place)
+            return await launcher.start(place.spec, place.options, place.settings.start_timeout, cluster)
 
         pool = Pool(_engine_plans(settings, voices.catalogue.places), _device_plans(settings), start)
         stack.push_async_callback(pool.close)
@@ -239,9 +240,17 @@ def _engine_plan(settings: Settings, place: Place) -> EnginePlan:
         addresses=addresses,
         queue=settings.limits.queue,
         ttl=None if several else engine.ttl,
-        device=engine.device,
+        device=engine.device if place.is_here else "",
         turns=None if place.spec is None else place.spec.turns,
     )
+
+
+def _cluster(settings: Settings, place: Place) -> Cluster | None:
+    if place.settings.launcher == "process":
+        return None
+    if settings.ray.address is None:
+        raise EngineUnavailable(f"The engine {place.name} is for a Ray cluster, and ray.address names none.")
+    return Cluster(settings.ray.address, place.settings.ray)
 
 
 def _device_plans(settings: Settings) -> dict[str, DevicePlan]:

@@ -15,17 +15,27 @@ from pathlib import Path
 from typing import Final, Self
 
 from .client import describe
+from .config import EngineRay
 from .engines.table import EngineSpec, environment
 from .errors import EngineUnavailable, VoiceError, WorkerLost, from_code
 
 _LOGGER = logging.getLogger(__name__)
 
 _BOOT: Final = Path(__file__).with_name("boot.py")
+_RAY: Final = Path(__file__).with_name("ray_launch.py")
 _STOP_SECONDS: Final = 1.0
 """A worker has nothing to save: it ends at once unless it is in the middle of native code."""
 _PROBE_SECONDS: Final = 5.0
 """How often a server elsewhere is asked whether it is there."""
 _LAST_WORDS: Final = 15  # lines of a worker's standard error that are kept to explain why it did not start
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A Ray cluster, and what of it each worker gets."""
+
+    address: str
+    share: EngineRay
 
 
 @dataclass(slots=True)
@@ -75,14 +85,25 @@ class ProcessLauncher:
     def __exit__(self, *_exception: object) -> None:
         self._folder.cleanup()
 
-    async def start(self, spec: EngineSpec, options: Mapping[str, object], seconds: float) -> ProcessWorker:
-        """Start a worker and wait for its announcement; raises EngineUnavailable with what it said."""
+    async def start(
+        self, spec: EngineSpec, options: Mapping[str, object], seconds: float, cluster: Cluster | None = None
+    ) -> ProcessWorker:
+        """Start a worker and wait for its announcement; raises EngineUnavailable with what it said.
+
+        On a cluster it is a process here, too: the one that holds the worker there.
+        """
         name = f"{spec.name}-{next(self._numbers)}"
-        uri = f"unix://{self._folder.name}/{name}.sock"
-        try:
-            process = await asyncio.create_subprocess_exec(
+        if cluster is None:
+            uri = f"unix://{self._folder.name}/{name}.sock"
+            command = [
                 *(interpreter(self._data_dir, spec.name), "-P", str(_BOOT)),
                 *("--uri", uri, "--entry", spec.entry, "--task", spec.task, "--options", json.dumps(options)),
+            ]
+        else:
+            command = [sys.executable, "-P", str(_RAY), json.dumps(_asked(spec, options, seconds, cluster))]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -90,9 +111,14 @@ class ProcessLauncher:
             )
         except OSError as error:  # no memory, no more processes or files, an environment that is half there
             raise EngineUnavailable(f"No process for {spec.description} can be started: {error}.") from error
+        return await self._announced(spec, name, process, seconds)
+
+    async def _announced(
+        self, spec: EngineSpec, name: str, process: asyncio.subprocess.Process, seconds: float
+    ) -> ProcessWorker:
         words: deque[str] = deque(maxlen=_LAST_WORDS)
         log = asyncio.create_task(_copy_log(process, name, words), name=f"log {name}")
-        worker = ProcessWorker(name, uri, process, log)
+        worker = ProcessWorker(name, "", process, log)
         try:
             async with asyncio.timeout(seconds):
                 assert process.stdout is not None, "it was started with a pipe"
@@ -118,8 +144,24 @@ class ProcessLauncher:
         if "uri" not in said:
             await worker.stop()
             raise from_code(said["code"], said["text"])
+        worker.uri = said["uri"]
         _LOGGER.info("Worker %s is ready (process %s)", name, process.pid)
         return worker
+
+
+def _asked(spec: EngineSpec, options: Mapping[str, object], seconds: float, cluster: Cluster) -> dict[str, object]:
+    """Say what is to be started on a cluster, as ``ray_launch.py`` takes it."""
+    share = cluster.share
+    return {
+        "address": cluster.address,
+        "share": share.model_dump(exclude={"data_dir"}),
+        "seconds": seconds,
+        "engine": spec.name,
+        "description": spec.description,
+        "entry": spec.entry,
+        "task": spec.task,
+        "options": options if share.data_dir is None else {**options, "data_dir": share.data_dir},
+    }
 
 
 def interpreter(data_dir: Path, engine: str) -> str:

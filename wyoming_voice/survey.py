@@ -47,7 +47,8 @@ def _places(settings: Settings) -> Iterator[Place]:
             if spec is None:
                 yield Place(name, engine, None, options, None)
             else:
-                yield Place(name, engine, spec, options, spec.missing(options), spec.abilities(options))
+                missing = spec.missing(options) if engine.launcher == "process" else None  # else its nodes know
+                yield Place(name, engine, spec, options, missing, spec.abilities(options))
 
 
 def _kept(place: Place, languages: Iterable[str]) -> tuple[str, ...]:

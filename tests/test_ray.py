@@ -1,0 +1,181 @@
+"""Workers on a Ray cluster of two nodes, all on this machine: placed, lost, started again, and gone with the server."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.e2e.dialogue import answer, ask, kinds, refused, say, words
+from tests.process import (
+    FAKE,
+    ROOT,
+    ServerProcess,
+    log_line,
+    log_lines,
+    only_fakes,
+    read_until,
+    run_server,
+    until,
+)
+
+with_ray = [
+    pytest.mark.skipif(
+        find_spec("ray") is None, reason="Ray is not installed; to test with it: pip install 'ray>=2.50,<3'"
+    ),
+    pytest.mark.timeout(240),  # a node takes seconds to start, on a busy machine many
+]
+
+
+@dataclass(slots=True)
+class RayCluster:
+    """The cluster's process, from outside."""
+
+    address: str
+    process: "subprocess.Popen[str]"
+
+    def do(self, command: str) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n"
+
+    async def change(self, command: str) -> None:
+        await asyncio.to_thread(self.do, command)
+
+    def workers(self) -> list[psutil.Process]:
+        """The workers of all nodes."""
+        found = []
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                if any(part.endswith("boot.py") for part in process.cmdline()):
+                    found.append(process)
+        return found
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """A home for Ray, with a short path: sockets are in it."""
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def cluster(home: Path) -> Iterator[RayCluster]:
+    environ = {**os.environ, "RAY_TMPDIR": str(home), "HOME": str(home), "RAY_AUTH_MODE": "disabled"}
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests" / "ray_cluster.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            encoding="utf-8",
+            env={**environ, "RAY_USAGE_STATS_ENABLED": "0"},
+        )
+    with process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        address = process.stdout.readline().strip()
+        assert address, (home / "log").read_text()
+        yield RayCluster(address, process)
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.stdin.close()
+        process.wait(30)
+        _, left = psutil.wait_procs(family, 10)
+    assert not left
+    assert not (home / ".ray").exists(), "no token is written"
+
+
+@pytest.fixture
+def configured(
+    tmp_path: Path, home: Path, cluster: RayCluster, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, Any]]:
+    """Make a configuration whose engines run on the cluster, one worker a node."""
+    for name, value in (("HOME", home), ("RAY_TMPDIR", home), ("RAY_AUTH_MODE", "disabled")):
+        monkeypatch.setenv(name, str(value))
+
+    def make(**tts: object) -> dict[str, Any]:
+        def on_ray() -> dict[str, Any]:
+            share = {"resources": {"voices": 1}, "runtime_env": {"env_vars": {"PYTHONPATH": str(FAKE)}}}
+            return {"launcher": "ray", "ray": share}
+
+        return only_fakes(tmp_path, tts={**on_ray(), **tts}, asr=on_ray(), ray={"address": cluster.address})
+
+    return make
+
+
+def alive(process: psutil.Process) -> bool:
+    """Tell whether it runs; one that died and waits for nobody to ask how does not."""
+    with suppress(psutil.Error):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+async def loaded(server: ServerProcess, count: int) -> None:
+    """Wait until so many workers have loaded: Ray finds out in its own time that a node has died."""
+    async with asyncio.timeout(120):
+        while sum(line.startswith("loaded") for line in log_lines(server.log)) < count:
+            await asyncio.sleep(0.05)
+
+
+async def both_busy(server: ServerProcess, *texts: str) -> list[Any]:
+    """Have each of these spoken, by clients of their own."""
+    clients = []
+    for text in texts:
+        clients.append(server.client())
+        await clients[-1].connect()
+        await clients[-1].write_event(say(text))
+        await log_line(server.log, f"begin {text}")
+    return clients
+
+
+@pytest.mark.filterwarnings("default")
+class TestCluster:
+    pytestmark = with_ray
+
+    async def test_a_node_is_killed_in_the_middle_of_speech(
+        self, tmp_path: Path, cluster: RayCluster, configured: Callable[..., dict[str, Any]]
+    ) -> None:
+        await cluster.change("add")
+        await cluster.change("add")
+        async with run_server(tmp_path, configured(workers={"min": 2, "max": 2})) as server:
+            await loaded(server, 2)  # before anybody asks
+            clients = await both_busy(server, "Endless one", "Endless two")
+            for client in clients:
+                await read_until(client, "audio-chunk")
+            await cluster.change("kill 0")
+            ends = [asyncio.create_task(answer(client, "audio-stop")) for client in clients]
+            (lost,), (going,) = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            code, why = refused(await lost)
+            assert code == "worker-lost", "audio had gone out, so it is not said again"
+            assert "try again" in why
+            going.cancel()
+            for client in clients:
+                await client.disconnect()
+            assert words(await ask(server, say("Others go on."))) == 3
+
+            await cluster.change("add")
+            await loaded(server, 3)  # the lost one is started again where there is room
+            clients = await both_busy(server, "Closed first", "Closed second")
+            both = cluster.workers()
+            await cluster.change("kill 1")
+            await until(lambda: not all(map(alive, both)))
+            (tmp_path / "first").touch()
+            (tmp_path / "second").touch()
+            for client in clients:
+                assert kinds(await answer(client, "audio-stop")) == ["audio-start", "audio-chunk", "audio-stop"]
+                await client.disconnect()
+            assert sum(line.startswith("begin Closed") for line in log_lines(server.log)) == 3, (
+                "one was tried elsewhere"
+            )
+        await until(lambda: cluster.workers() == [])
