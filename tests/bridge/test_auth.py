@@ -2,19 +2,14 @@
 
 import asyncio
 import ssl
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from tests.bridge.door import Door, open_door
+from tests.certificate import self_signed
 from tests.process import DEADLINE, only_fakes, start
 
 SECRET = "a secret of mine"
@@ -153,7 +148,7 @@ async def test_sites_that_the_user_names_may_use_it(tmp_path: Path) -> None:
 
 
 async def test_certificate_of_the_user_is_served(tmp_path: Path) -> None:
-    certificate, key = _certificate(tmp_path)
+    certificate, key = self_signed(tmp_path)
     tls = {"certificate": str(certificate), "key": str(key)}
     trusted = ssl.create_default_context(cafile=str(certificate))
     async with (
@@ -172,28 +167,6 @@ async def test_certificate_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         await process.communicate()
     assert process.returncode == 2
     assert "bridge.tls" in (tmp_path / "stderr").read_text("utf-8")
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return folder / "certificate.pem", folder / "key.pem"
 
 
 async def test_every_reply_has_a_name(tmp_path: Path) -> None:

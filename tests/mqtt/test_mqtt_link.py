@@ -1,8 +1,6 @@
 """What happens when the broker is away, refuses, or shows a certificate."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import json
 import shutil
 import subprocess
@@ -11,11 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.certificate import self_signed
 from tests.e2e.dialogue import ask, say, words
 from tests.mqtt.broker import AVAILABILITY, DEVICE, PREFIX, STATE, Broker, config, open_broker
 from tests.process import ServerProcess, log_line, run_server, until
@@ -150,30 +145,6 @@ async def secret_broker(folder: Path) -> AsyncIterator[tuple[Broker, str]]:
     certificate, key = self_signed(folder)
     async with open_broker(folder / "broker", f"certfile {certificate}", f"keyfile {key}") as broker:
         yield broker, f"mqtts://127.0.0.1:{broker.port}"
-
-
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    files = folder / "certificate.pem", folder / "key.pem"
-    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return files
 
 
 # Without a broker
