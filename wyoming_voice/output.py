@@ -5,12 +5,23 @@ from wyoming.audio import AudioChunk
 from .audio import Converter, PcmFormat
 from .channel import Channel
 from .metrics import Observation
+from .tempo import Tempo
 
 
 class Output:
     """Takes chunks of any format, gives chunks of the first one's (or of the rate that was asked for)."""
 
-    def __init__(self, audio: Channel[AudioChunk], rate: int | None, limit: int, seen: Observation) -> None:
+    def __init__(
+        self,
+        audio: Channel[AudioChunk],
+        rate: int | None,
+        limit: int,
+        seen: Observation,
+        *,
+        speed: float = 1.0,
+        pitch: float = 1.0,
+    ) -> None:
+        """Make an output; ``speed`` and ``pitch`` are what the engine does not do itself."""
         self._seen = seen
         self._audio = audio
         self._rate = rate
@@ -18,6 +29,8 @@ class Output:
         self._source: PcmFormat | None = None
         self._target: PcmFormat | None = None
         self._converter: Converter | None = None
+        self._pace = (speed, pitch)
+        self._tempo: Tempo | None = None
 
     async def ready(self) -> None:
         """Wait until the reader has caught up, so that a slow one waits outside of a turn."""
@@ -36,6 +49,8 @@ class Output:
     async def finish(self) -> None:
         """Send what is still held back."""
         await self._flush()
+        if self._tempo is not None:
+            await self._give(self._tempo.finish())
 
     async def _flush(self) -> None:
         if self._converter is not None:
@@ -44,6 +59,18 @@ class Output:
             self._source = None
 
     async def _send(self, pcm: bytes) -> None:
+        if pcm:
+            if self._pace != (1.0, 1.0):
+                pcm = self._paced(pcm)
+            await self._give(pcm)
+
+    def _paced(self, pcm: bytes) -> bytes:
+        if self._tempo is None:
+            assert self._target is not None, "a format comes with the first chunk"
+            self._tempo = Tempo(self._target.rate, speed=self._pace[0], pitch=self._pace[1])
+        return self._tempo.feed(pcm)
+
+    async def _give(self, pcm: bytes) -> None:
         if pcm:
             assert self._target is not None, "a format comes with the first chunk"
             self._seen.progress(len(pcm) / self._target.byte_rate)

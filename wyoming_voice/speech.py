@@ -151,7 +151,14 @@ class Speech:
             seen.engine, seen.voice = voice.engine, voice.name
             segment = _segment(utterance, voice, speaker)
             with self._pool.ticket(voice.engine) as ticket:
-                output = Output(audio, utterance.rate, self._settings.limits.audio_ahead, seen)
+                output = Output(
+                    audio,
+                    utterance.rate,
+                    self._settings.limits.audio_ahead,
+                    seen,
+                    speed=1.0 if "speed" in voice.paces else utterance.speed,
+                    pitch=1.0 if "pitch" in voice.paces else utterance.pitch,
+                )
                 if whole is not None and voice.ssml:
                     self._metrics.tell(seen, first)
                     await self._say(ticket, replace(segment, text=whole, ssml=True), output)
@@ -206,8 +213,8 @@ def _segment(utterance: Utterance, voice: Voice, speaker: str | None) -> Segment
         language=_spoken(voice, utterance.voice.language),
         speaker=speaker,
         style=utterance.style,
-        speed=utterance.speed,
-        pitch=utterance.pitch,
+        speed=utterance.speed if "speed" in voice.paces else 1.0,
+        pitch=utterance.pitch if "pitch" in voice.paces else 1.0,
         references=voice.references,
         description=voice.design,
         seed=voice.seed if utterance.seed is None else utterance.seed,

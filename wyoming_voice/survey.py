@@ -73,6 +73,7 @@ def _local_voices(place: Place, spec: EngineSpec) -> Iterator[Voice]:
                 ssml=spec.ssml,
                 reads=spec.reads,
                 stress=spec.stress,
+                paces=spec.paces,
                 missing=place.missing,
             )
 
@@ -95,6 +96,7 @@ def _library_voice(own: LibraryVoice, places: Mapping[str, Place]) -> Voice | No
         licence="your own",
         reads=place.spec.reads,
         stress=place.spec.stress,
+        paces=place.spec.paces,
         references=own.references,
         design=own.description,
         seed=own.seed,

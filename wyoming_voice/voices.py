@@ -14,7 +14,7 @@ from typing import Final
 
 from .config import EngineSettings, Settings
 from .engines.protocol import Reference
-from .engines.table import ANY_LETTERS, Ability, EngineSpec, Task
+from .engines.table import ANY_LETTERS, BOTH, Ability, EngineSpec, Task
 from .errors import BadRequest, EngineUnavailable, UnknownEngine, UnknownVoice
 from .text.script import language_of
 
@@ -68,6 +68,8 @@ class Voice:
     """The foreign letters that its engine reads itself; a server elsewhere is left to it."""
     stress: str | None = None
     """The mark of a stressed vowel that its engine understands."""
+    paces: frozenset[str] = BOTH
+    """Which of speed and pitch its engine does itself; a server elsewhere is asked for both."""
     references: tuple[Reference, ...] = ()
     """Recordings of a cloned voice."""
     design: str | None = None
@@ -184,6 +186,7 @@ class Catalogue:
             description=place.spec.description,
             reads=place.spec.reads,
             stress=place.spec.stress,
+            paces=place.spec.paces,
             references=choice.references,
             design=choice.description,
         )
