@@ -51,7 +51,7 @@ def lines(path: Path, separator: str | None) -> Iterator[tuple[str, str]]:
 # RHVoice
 
 RHVOICE_FREE: Final = ("elena", "anna", "irina", "aleksandr", "slt", "clb", "bdl", "alan")
-"""The freely licensed voices, the best first (engines are compared in docs/engines.md); others speak only if named."""
+"""The freely licensed voices, the best first; others speak only if named."""
 
 _RHVOICE_LANGUAGES: Final = {
     "Russian": ("ru", "русский"),
