@@ -3,9 +3,11 @@
 https://developers.deepgram.com/reference/text-to-speech/speak-streaming (2026)
 """
 
+import string
 import struct
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Final, Literal
+from urllib.parse import quote
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -24,6 +26,8 @@ from .route import Route
 from .sound import AUDIO, speaking, stream_speech
 from .speaking import Dialect, Report, raw_frame, speak
 
+_ASCII: Final = string.printable.replace("%", "")
+"""What a header shows as it is: other letters of a voice's name would be read in as many ways as there are clients."""
 _RATES: Final = {"linear16": 24_000, "mulaw": 8000, "alaw": 8000, "mp3": 22_050, "opus": 48_000, "flac": 22_050}
 """Sample rates where none is asked for."""
 _FILES: Final = {
@@ -126,7 +130,7 @@ async def speak_rest(request: web.Request) -> web.StreamResponse:
     asked = Utterance(text=once(text), voice=choice, speed=query.speed, rate=rate)
     headers = {
         "dg-request-id": request[REQUEST_ID],
-        "dg-model-name": name,
+        "dg-model-name": quote(name, safe=_ASCII),
         "dg-model-uuid": model_id(name),
         "dg-char-count": str(len(text)),
     }

@@ -18,7 +18,7 @@ from wyoming_voice.app import App
 from wyoming_voice.audio import PcmFormat
 from wyoming_voice.enrol import Recording, borrow
 from wyoming_voice.errors import BadRequest, TooLarge
-from wyoming_voice.library import MOST_REFERENCES
+from wyoming_voice.library import LONGEST_TEXT, MOST_REFERENCES
 from wyoming_voice.link import PITCH, SEEDS, SPEED
 from wyoming_voice.speech import Utterance, Wanted, once
 from wyoming_voice.voices import VoiceChoice
@@ -90,6 +90,8 @@ class SpeechRequest(BaseModel):
         said = list(self.references)
         if self.reference_audio_base64:
             said.insert(0, Reference(audio=self.reference_audio_base64, text=self.reference_text))
+        if len(self.voice_description or "") > LONGEST_TEXT:
+            raise TooLarge(f"A description may have {LONGEST_TEXT} characters.")
         if said:
             app.voices.catalogue.able("clone")
         recordings = [Recording(await asyncio.to_thread(_decoded, one.audio), one.text) for one in said]

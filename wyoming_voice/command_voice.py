@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict, replace
+from shlex import quote
 from typing import Final
 
 from .app import App, open_app
@@ -65,7 +66,7 @@ async def _add(app: App, chosen: argparse.Namespace) -> int:
     if made.recognised and not chosen.yes:
         made = _confirmed(made)
     voice = await keep(app, made)
-    print(f"The voice {voice.name} is made. Hear it: {PROGRAM} voices preview {voice.name}", file=sys.stderr)
+    print(f"The voice {voice.name} is made. Hear it: {PROGRAM} voices preview {quote(voice.name)}", file=sys.stderr)
     for _, text in made.recordings:
         print(text or "")
     return 0
@@ -79,7 +80,10 @@ def _confirmed(made: Draft) -> Draft:
     corrected = []
     for number, (audio, text) in enumerate(made.recordings, 1):
         print(f"Recording {number} says: {text or '(nothing was recognised)'}", file=sys.stderr)
-        said = input("Enter if that is right, else what it says: ").strip()
+        try:
+            said = input("Enter if that is right, else what it says: ").strip()
+        except EOFError:
+            raise BadRequest("Nothing was said about it, so no voice was made.") from None
         corrected.append((audio, said or text))
     return replace(made, recordings=tuple(corrected))
 

@@ -16,7 +16,7 @@ from .audio import Converter, PcmFormat, to_float
 from .codec import decode
 from .engines.protocol import Reference
 from .engines.reference import check_reference
-from .errors import BadRequest, TooLarge
+from .errors import BadRequest, EngineUnavailable, TooLarge
 from .library import LONGEST_TEXT, MOST_REFERENCES, LibraryVoice, safe_name
 from .listening import HEARD
 from .speech import Listening, once
@@ -59,7 +59,7 @@ async def draft(app: App, wanted: Enrolment) -> Draft:
     """Check all that is needed for a voice; a text that is left out is recognised where an engine hears it.
 
     Raises BadRequest and UnsupportedAudio for what is wrong with it, EngineUnavailable when no engine could speak with
-    it, and what recognising raises.
+    it, or hear what it says, and what else recognising raises.
     """
     name = safe_name(wanted.name)
     _check(app, name, wanted)
@@ -132,8 +132,13 @@ async def _recognise(app: App, pcm: bytes, wanted: Enrolment) -> str | None:
     converter = Converter(KEPT, HEARD)
     heard = await asyncio.to_thread(lambda: converter.feed(pcm) + converter.finish())
     listening = Listening(audio=once(heard), language=wanted.languages[0] if wanted.languages else None)
-    async with app.speech.transcribe(listening) as pieces:
-        return "".join([piece.text async for piece in pieces]).strip() or None
+    try:
+        async with app.speech.transcribe(listening) as pieces:
+            return "".join([piece.text async for piece in pieces]).strip() or None
+    except EngineUnavailable as error:
+        raise EngineUnavailable(
+            f"{error.text} Or write down what the recording says, and send it as its text."
+        ) from error
 
 
 def _text(recording: Recording) -> str | None:

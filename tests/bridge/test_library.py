@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import aiohttp
 import pytest
@@ -104,7 +105,7 @@ async def test_removed_voice_is_gone_everywhere(door: Door) -> None:
 
 
 async def test_voice_outlives_the_server(tmp_path: Path) -> None:
-    config = {"tts": {"options": {"abilities": ["clone"]}}, "data_dir": "data"}
+    config: dict[str, Any] = {"tts": {"options": {"abilities": ["clone"]}}, "data_dir": "data"}
     async with open_door(tmp_path, **config) as door:
         await made(door, recording(), name="anna", text=SAYS)
     async with open_door(tmp_path, **config) as door:
@@ -190,3 +191,45 @@ async def test_name_in_an_address_may_be_spelled_as_a_mac_does(door: Door) -> No
     await say(door, voice=decomposed)
     async with door.client.delete(f"{door.url}/voices/{decomposed}") as reply:
         assert reply.status == 200, await reply.text()
+
+
+async def test_description_has_an_end(door: Door) -> None:
+    asked = {"text": "x", "voice_description": "x" * 2001}
+    assert (await door.refused("POST", "/tts/wav", json=asked)).status == 413
+    assert (await door.refused("POST", "/voices", data=form(name="x", description="x" * 2001))).status == 413
+
+
+async def test_name_in_a_header_is_of_letters_that_every_client_reads(door: Door) -> None:
+    await made(door, recording(), name="Анна 2", text=SAYS)
+    async with door.client.post(f"{door.url}/v1/speak", params={"model": "Анна 2"}, json={"text": "Hello"}) as reply:
+        assert reply.status == 200
+        name = reply.headers["dg-model-name"]
+    assert name.isascii()
+    assert unquote(name) == "Анна 2"
+
+
+async def test_files_of_a_form_are_limited_together(tmp_path: Path) -> None:
+    config: dict[str, Any] = {
+        "tts": {"options": {"abilities": ["clone"]}},
+        "limits": {"upload": len(recording()) + 1000},
+    }
+    async with open_door(tmp_path, data_dir="data", **config) as door:
+        await made(door, recording(), name="one", text=SAYS)
+        refused = await door.refused("POST", "/voices", data=form(recording(), recording(), name="two", text=SAYS))
+        assert (refused.status, refused.code) == (413, "too-large")
+
+
+async def test_nobody_makes_or_removes_voices_without_a_token_or_from_another_site(tmp_path: Path) -> None:
+    config: dict[str, Any] = {"tts": {"options": {"abilities": ["clone"]}}, "auth": {"tokens": ["a-long-secret"]}}
+    secret = {"Authorization": "Bearer a-long-secret"}
+    async with open_door(tmp_path, data_dir="data", **config) as door:
+        for headers, status in (({}, 401), ({**secret, "Origin": "https://example.org"}, 403)):
+            data = form(recording(), name="x", text="x")
+            refused = await door.refused("POST", "/voices", data=data, headers=headers)
+            assert refused.status == status
+            refused = await door.refused("DELETE", "/voices/x", headers=headers)
+            assert refused.status == status
+        async with door.client.post(
+            f"{door.url}/voices", data=form(recording(), name="x", text="x"), headers=secret
+        ) as reply:
+            assert reply.status == 201
