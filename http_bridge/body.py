@@ -24,6 +24,7 @@ _FIELD: Final = 64 * 1024  # bytes of a form field that is no file
 _MOST_FIELDS: Final = 64
 _DAMAGED: Final = "The body is damaged or not complete."
 _IN_MEMORY: Final = 1024 * 1024
+_SLOWEST: Final = 1024  # bytes per second: less is no network, but somebody who wants to keep a connection
 _MUCH: Final = 256 * 1024  # bytes of JSON that are parsed in a thread
 
 
@@ -31,12 +32,15 @@ async def read_json(request: web.Request, model: type[M]) -> M:
     """Read a JSON body as a model; raises BadRequest that names the field, and TooLarge."""
     content = bytearray()
     limit = bridge_of(request).settings.limits.json_body
+    too_large = TooLarge(f"A JSON body may have {limit} bytes (limits.json_body).")
+    if (request.content_length or 0) > limit:
+        raise too_large
     async with _reading(request) as came:
         async for piece in request.content.iter_any():
-            came()
+            came(len(piece))
             content += piece
             if len(content) > limit:
-                raise TooLarge(f"A JSON body may have {limit} bytes (limits.json_body).")
+                raise too_large
     try:
         # As JSON, not as what json.loads makes of it: NaN and halves of surrogate pairs are no JSON.
         if len(content) > _MUCH:
@@ -89,6 +93,9 @@ async def read_upload(request: web.Request, name: str = "file", *, most: int = 1
         return
     if not request.content_type.startswith("multipart/"):
         raise BadRequest("Send a form: multipart/form-data with the recording in the field 'file'.")
+    limit = bridge_of(request).settings.limits.upload
+    if (request.content_length or 0) > most * limit + _MOST_FIELDS * _FIELD:
+        raise TooLarge(f"A file may have {limit} bytes (limits.upload).")
     with ExitStack() as spools:
 
         def spool() -> BinaryIO:
@@ -109,17 +116,24 @@ def _spooled() -> Iterator[BinaryIO]:
 
 
 @asynccontextmanager
-async def _reading(request: web.Request) -> AsyncIterator[Callable[[], None]]:
-    """Read a body: what is wrong with it is the client's mistake. Call what is yielded whenever more of it came."""
+async def _reading(request: web.Request) -> AsyncIterator[Callable[[int], None]]:
+    """Read a body: what is wrong with it is the client's mistake. Tell what is yielded how many bytes more came."""
     if (packed := request.headers.get(hdrs.CONTENT_ENCODING, "identity")) != "identity":
         raise BadRequest(f"Send the body as it is: Content-Encoding {packed} is not understood.")
     seconds = bridge_of(request).settings.limits.input
     loop = asyncio.get_running_loop()
+    patience = loop.time() + seconds  # a body that comes byte by byte ends it, though there is always some more
     try:
         async with asyncio.timeout(seconds) as deadline:
-            yield lambda: deadline.reschedule(loop.time() + seconds)
+
+            def came(size: int) -> None:
+                nonlocal patience
+                patience += size / _SLOWEST
+                deadline.reschedule(min(loop.time() + seconds, patience))
+
+            yield came
     except TimeoutError:
-        raise Deadline(f"Nothing more of the request came for {seconds:g} s (limits.input).") from None
+        raise Deadline(f"Nothing of the request, or hardly anything, came for {seconds:g} s (limits.input).") from None
     except web.RequestPayloadError:
         request.protocol.close()
         request.content.feed_eof()  # or aiohttp reads on, and logs the client's mistake as its own
@@ -128,10 +142,10 @@ async def _reading(request: web.Request) -> AsyncIterator[Callable[[], None]]:
         raise BadRequest(_DAMAGED) from None  # what aiohttp's reader makes of damaged forms
 
 
-async def _read_pairs(request: web.Request, upload: Upload, came: Callable[[], None]) -> None:
+async def _read_pairs(request: web.Request, upload: Upload, came: Callable[[int], None]) -> None:
     content = bytearray()
     async for piece in request.content.iter_any():
-        came()
+        came(len(piece))
         content += piece
         if len(content) > _FIELD:
             raise TooLarge(f"A form without files may have {_FIELD} bytes.")
@@ -140,9 +154,10 @@ async def _read_pairs(request: web.Request, upload: Upload, came: Callable[[], N
 
 
 async def _read_parts(
-    request: web.Request, name: str, upload: Upload, spool: Callable[[], BinaryIO], came: Callable[[], None]
+    request: web.Request, name: str, upload: Upload, spool: Callable[[], BinaryIO], came: Callable[[int], None]
 ) -> None:
     parts = 0
+    room = bridge_of(request).settings.limits.upload
     async for part in await request.multipart():
         parts += 1
         if parts > _MOST_FIELDS:
@@ -150,20 +165,21 @@ async def _read_parts(
         if not isinstance(part, BodyPartReader):
             raise BadRequest("A form inside a form cannot be read.")
         if part.name == name:
-            await _spool(part, spool(), bridge_of(request).settings.limits.upload, came)
+            room -= await _spool(part, spool(), room, came)
         else:
-            _add(upload, part.name or "", await _text(part))
+            _add(upload, part.name or "", await _text(part, came))
 
 
-async def _spool(part: BodyPartReader, spool: BinaryIO, limit: int, came: Callable[[], None]) -> None:
+async def _spool(part: BodyPartReader, spool: BinaryIO, limit: int, came: Callable[[int], None]) -> int:
     size = 0
     while piece := await part.read_chunk(_PIECE):
-        came()
+        came(len(piece))
         size += len(piece)
         if size > limit:
-            raise TooLarge(f"A file may have {limit} bytes (limits.upload).")
+            raise TooLarge("What is uploaded at once is larger than it may be (limits.upload).")
         await asyncio.to_thread(spool.write, piece)
     await asyncio.to_thread(spool.seek, 0)
+    return size
 
 
 @asynccontextmanager
@@ -171,10 +187,12 @@ async def read_audio_body(request: web.Request) -> AsyncIterator[BinaryIO]:
     """Read a body that is the recording itself; it is gone when the block is left. Raises TooLarge."""
     limit = bridge_of(request).settings.limits.upload
     size = 0
+    if (request.content_length or 0) > limit:
+        raise TooLarge(f"A file may have {limit} bytes (limits.upload).")
     with _spooled() as spool:
         async with _reading(request) as came:
             async for piece in request.content.iter_chunked(_PIECE):
-                came()
+                came(len(piece))
                 size += len(piece)
                 if size > limit:
                     raise TooLarge(f"A file may have {limit} bytes (limits.upload).")
@@ -183,9 +201,10 @@ async def read_audio_body(request: web.Request) -> AsyncIterator[BinaryIO]:
         yield spool
 
 
-async def _text(part: BodyPartReader) -> str:
+async def _text(part: BodyPartReader, came: Callable[[int], None]) -> str:
     content = bytearray()
     while piece := await part.read_chunk(_FIELD):
+        came(len(piece))
         content += piece
         if len(content) > _FIELD:
             raise TooLarge(f"The field '{part.name}' may have {_FIELD} bytes.")

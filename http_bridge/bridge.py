@@ -36,6 +36,8 @@ class Bridge:
     """Set while no request is under way."""
     sessions: set["Session"] = field(default_factory=set)
     """Those that would last until the client closes."""
+    known: set[object] = field(default_factory=set)
+    """The connections that have sent a request."""
     _requests: int = 0
 
     @property

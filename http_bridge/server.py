@@ -33,6 +33,7 @@ from . import (
 from .auth import Guard
 from .bridge import BRIDGE, REQUEST_ID, Bridge
 from .description import description_route
+from .entrance import Entrance
 from .output import Outputs
 from .problem import Handler, problems
 
@@ -72,14 +73,20 @@ async def open_bridge(app: App) -> AsyncIterator["BridgeServer | None"]:
         auto_decompress=False,  # a body means what its length says
         access_log=None,
         logger=_connection_log(),
+        keepalive_timeout=settings.limits.idle,
         shutdown_timeout=0.5,
         handle_signals=False,
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, ssl_context=_tls(settings))
-        await site.start()
-        yield BridgeServer(bridge, site, runner)
+        assert runner.server is not None, "a runner that is set up has a server"
+        entrance = Entrance(runner.server, settings.limits, bridge.known)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(entrance, host, port, ssl=_tls(settings), backlog=256)
+        try:
+            yield BridgeServer(bridge, server)
+        finally:
+            server.close()
     finally:
         await runner.cleanup()
 
@@ -87,15 +94,14 @@ async def open_bridge(app: App) -> AsyncIterator["BridgeServer | None"]:
 class BridgeServer:
     """The open door."""
 
-    def __init__(self, bridge: Bridge, site: web.TCPSite, runner: web.AppRunner) -> None:
+    def __init__(self, bridge: Bridge, server: asyncio.Server) -> None:
         self._bridge = bridge
-        self._site = site
-        self._runner = runner
+        self._server = server
 
     @property
     def url(self) -> str:
         """Where it really listens: port 0 has become a number."""
-        host, port = self._runner.addresses[0][:2]
+        host, port = self._server.sockets[0].getsockname()[:2]
         scheme = "https" if self._bridge.settings.bridge.tls.certificate else "http"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
@@ -137,6 +143,7 @@ async def _named(request: web.Request, handler: Handler) -> web.StreamResponse:
     asked = request.headers.get("X-Request-ID", "")
     name = asked if _ID.fullmatch(asked) else secrets.token_hex(8)
     request[REQUEST_ID] = name
+    request.app[BRIDGE].known.add(request.protocol)
     with request.app[BRIDGE].under_way():
         reply = await handler(request)
     _LOGGER.debug("%s %s %s %s", name, request.method, request.path, reply.status)

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -34,6 +36,26 @@ _COMPLAINTS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a server holds besides its memory."""
+
+    descriptors: int
+    peers: int
+    workers: int
+    files: tuple[str, ...]
+    """Temporary ones."""
+
+    def within(self, before: "Held") -> bool:
+        """Whether nothing of what came after it is left."""
+        return (
+            self.descriptors <= before.descriptors
+            and self.peers <= before.peers
+            and self.workers == before.workers
+            and self.files == before.files
+        )
+
+
 @dataclass(slots=True)
 class ServerProcess:
     process: asyncio.subprocess.Process
@@ -41,6 +63,8 @@ class ServerProcess:
     folder: Path
     said: list[str] = field(default_factory=list)
     """What it printed to standard output at start."""
+    temporary: Path = field(default_factory=Path)
+    """Where its temporary files are."""
 
     @property
     def uri(self) -> str:
@@ -77,6 +101,12 @@ class ServerProcess:
         connections = psutil.Process(self.process.pid).net_connections("tcp")
         return [connection.raddr.port for connection in connections if connection.raddr]
 
+    def held(self) -> Held:
+        """Count what it holds now."""
+        process = psutil.Process(self.process.pid)
+        files = tuple(sorted(str(path.relative_to(self.temporary)) for path in self.temporary.rglob("*")))
+        return Held(process.num_fds(), len(self.peers()), len(self.workers()), files)
+
     def client(self) -> AsyncTcpClient:
         return AsyncTcpClient("127.0.0.1", self.port, connect_timeout=DEADLINE, read_timeout=DEADLINE)
 
@@ -97,6 +127,7 @@ def only_fakes(
     """Make a configuration with the fake engines alone; they write to the log of a server in this folder."""
     log = {"log": str(folder / "log")}
     engines: dict[str, object] = {spec.name: {"enabled": False} for spec in TABLE}
+    engines["fake-stress"] = {"enabled": False}
     for name, settings in (("fake", tts or {}), ("fake-ears", asr or {})):
         engines[name] = {**settings, "options": {**log, **settings.get("options", {})}}
     return {"engines": engines, **more}
@@ -123,8 +154,10 @@ async def run_server(
     When the block is left it must end in order, leave no process behind, and have complained of nothing.
     """
     mark = uuid.uuid4().hex
-    process = await start(folder, config, fake=fake, uri=uri, http=http, mark=mark)
-    server = ServerProcess(process, 0, folder)
+    # Not below the folder: the path of a Unix socket may have 107 characters.
+    temporary = Path(tempfile.mkdtemp(prefix="wv-"))
+    process = await start(folder, config, fake=fake, uri=uri, http=http, mark=mark, temporary=temporary)
+    server = ServerProcess(process, 0, folder, temporary=temporary)
     try:
         await _ready(server)
         yield server
@@ -144,8 +177,11 @@ async def run_server(
         left = _processes(mark)
         for child in left:
             child.kill()
+        files = [str(path) for path in temporary.rglob("*")]
+        shutil.rmtree(temporary, ignore_errors=True)
     assert not left, f"processes are left: {left}"
     assert status == 0, f"the server ended with {status}:\n{server.complained}"
+    assert not files, f"temporary files are left: {files}"
     assert not [said for said in _COMPLAINTS if said in server.complained], server.complained
 
 
@@ -157,6 +193,7 @@ async def start(
     uri: str,
     http: str = "off",
     mark: str = "",
+    temporary: Path | None = None,
 ) -> asyncio.subprocess.Process:
     """Start the server and wait for nothing; its standard error goes to a file of the folder."""
     folder.mkdir(exist_ok=True)
@@ -168,7 +205,13 @@ async def start(
             *(sys.executable, "-m", "wyoming_voice", "serve", "--config", str(file), "--uri", uri, "--http", http),
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": _WARNINGS, _MARK: mark},
+            env={
+                **os.environ,
+                **({"TMPDIR": str(temporary)} if temporary else {}),
+                "PYTHONPATH": os.pathsep.join(paths),
+                "PYTHONWARNINGS": _WARNINGS,
+                _MARK: mark,
+            },
             cwd=folder,
         )
 

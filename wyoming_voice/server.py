@@ -5,11 +5,14 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from .connection import Connection, PeerLimits, Session
 from .errors import BadRequest, Busy, EngineUnavailable
+
+_MOST_REFUSED: Final = 64
+"""Connections that are told, at one time, that they are too many: each stays for up to 2 s. Others are just closed."""
 
 
 def parse_uri(uri: str) -> tuple[str, int] | Path:
@@ -44,6 +47,8 @@ class Server:
         self._most_per_address = connections_per_address
         self.connections: set[Connection] = set()
         """Those there are."""
+        self._refused: set[Connection] = set()
+        """Those of them that are one too many, and are being told so."""
         self._addresses: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
         self._draining = False
@@ -102,25 +107,37 @@ class Server:
         return Connection(self._session(), self._limits, self._add, self._remove)
 
     def _add(self, connection: Connection) -> None:
+        why = self._refusal(connection)
         self.connections.add(connection)
-        self._addresses[connection.address] += 1
         self._empty.clear()
-        if len(self.connections) > self._most:
-            connection.fail(Busy(f"The server has {self._most} connections already (limits.connections)."))
-        elif connection.address and self._addresses[connection.address] > self._most_per_address:
-            connection.fail(
-                Busy(
-                    f"{self._most_per_address} connections from one address are the most"
-                    " (limits.connections_per_address)."
-                )
-            )
-        elif self._draining:  # it was on its way when we stopped to accept
+        if why is not None:
+            self._refused.add(connection)
+            if len(self._refused) > _MOST_REFUSED:
+                connection.abort()
+            else:
+                connection.fail(Busy(why))
+            return
+        self._addresses[connection.address] += 1
+        if self._draining:  # it was on its way when we stopped to accept
             connection.drain()
+
+    def _refusal(self, connection: Connection) -> str | None:
+        """Say why there is no place for a connection; those that were told so, and have not gone yet, take none."""
+        if len(self.connections) - len(self._refused) >= self._most:
+            return f"The server has {self._most} connections already (limits.connections)."
+        if connection.address and self._addresses[connection.address] >= self._most_per_address:
+            return (
+                f"{self._most_per_address} connections from one address are the most (limits.connections_per_address)."
+            )
+        return None
 
     def _remove(self, connection: Connection) -> None:
         self.connections.discard(connection)
-        self._addresses[connection.address] -= 1
-        if not self._addresses[connection.address]:
-            del self._addresses[connection.address]
+        if connection in self._refused:
+            self._refused.discard(connection)
+        else:
+            self._addresses[connection.address] -= 1
+            if not self._addresses[connection.address]:
+                del self._addresses[connection.address]
         if not self.connections:
             self._empty.set()
