@@ -15,6 +15,7 @@ from .describing import connections, describing
 from .http import http, streams
 from .latency import latency
 from .listening import listening
+from .long import long
 from .normalize import text
 from .outside import outside
 from .report import Table, machine, progress
@@ -28,6 +29,7 @@ TABLES: Final[dict[str, tuple[Callable[[], Awaitable[Table]], ...]]] = {
     "listening": (listening,),
     "ahead": (ahead,),
     "activity": (activity,),
+    "long": (long,),
     "text": (text,),
     "accuracy": (accuracy,),
     "outside": (outside,),

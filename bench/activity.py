@@ -67,7 +67,7 @@ async def activity() -> Table:
         rows,
         f"{len(known)} recordings of people who speak, {sum(one.seconds for one in known):.0f} s, at -26 dBFS, with "
         f"{_BEFORE:g} s before and {_AFTER:g} s after each. What is speech is told by the energy of the clean "
-        "recording: 10 ms that are within 28 dB of its loud parts and 10 dB above its own noise, gaps under 0.2 s "
+        "recording: 10 ms that are within 25 dB of its loud parts and 10 dB above its own noise, gaps under 0.2 s "
         "closed, sounds under 0.12 s dropped, 60 ms around each change not counted. missed: of that speech. false "
         f"alarm: of the rest. ends found: {_TRAILING} s of silence end a command, in {_AFTER:g} s and not before its "
         "last word. babble: all the other recordings at once. chord: A major, 220 to 880 Hz. Loudness: root mean "

@@ -15,7 +15,7 @@ Frames = NDArray[np.bool_]
 FRAME: Final = RATE // 100
 """Samples of a frame: 10 ms."""
 _SMOOTH: Final = 3  # frames that a level is the mean of
-_BELOW_SPEECH: Final = 28.0  # dB: quieter than the loud parts by so much is no speech …
+_BELOW_SPEECH: Final = 25.0  # dB: quieter than the loud parts by so much is no speech …
 _ABOVE_FLOOR: Final = 10.0  # … nor is what stands out of the recording's own noise by less
 _CLOSURE: Final = 20  # frames: a shorter gap is a consonant's, or a breath, and part of the speech
 _CLICK: Final = 12  # frames: a shorter run alone is a click, or somebody's chair
