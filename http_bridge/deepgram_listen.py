@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from wyoming_voice.codec import wav_header
 from wyoming_voice.endpoint import EndpointRules, Quiet, SpeechStarted
 from wyoming_voice.errors import BadRequest
+from wyoming_voice.speech import Finish
 from wyoming_voice.voices import Catalogue
 
 from .body import read_audio_body, read_fields
@@ -50,6 +51,7 @@ class _Query(BaseModel):
     )
     sample_rate: Annotated[int, Field(ge=8000, le=192_000)] | None = Field(default=None, description="Of raw audio, Hz")
     channels: Annotated[int, Field(ge=1, le=8)] = Field(default=1, description="Of raw audio; they are mixed")
+    numerals: bool | None = Field(default=None, description="Numbers in digits; default: listening.digits")
     callback: str | None = Field(default=None, description="Refused: nothing in a request names an address")
 
     @field_validator("callback")
@@ -63,7 +65,8 @@ class _Query(BaseModel):
         ours = self.model if any(model.name == self.model for model in catalogue.models) else None
         language = None if self.language == _MULTI else self.language
         terms = (*self.keyterm, *(word.partition(":")[0] for word in self.keywords))  # word:boost
-        return Expected(language=language or None, model=ours, terms=terms)
+        finish = Finish(digits=self.numerals)
+        return Expected(language=language or None, model=ours, terms=terms, finish=finish)
 
 
 class DeepgramListenSocketQuery(_Query):
@@ -134,7 +137,7 @@ class _Spelling:
             "is_final": told.final,
             "speech_final": told.last and self.query.endpointing is not False,
             "from_finalize": told.finalized,
-            "channel": {"alternatives": [alternative(told.pieces)]},
+            "channel": {"alternatives": [alternative(told.pieces, told.text)]},
             "metadata": {
                 "request_id": self.request_id,
                 "model_info": model_info(self.model),
@@ -185,7 +188,7 @@ async def listen_rest(request: web.Request) -> web.StreamResponse:
                 )
             heard = await recognise(request, recording, expected)
     results: dict[str, object] = {
-        "channels": [{"alternatives": [alternative(heard.pieces)], "detected_language": heard.language}]
+        "channels": [{"alternatives": [alternative(heard.pieces, heard.text)], "detected_language": heard.language}]
     }
     if query.utterances:
         results["utterances"] = list(utterances(heard))

@@ -7,7 +7,7 @@ from typing import Final
 
 from wyoming_voice.engines.protocol import Heard
 
-from .recording import Transcription
+from .recording import Transcription, transcript_of
 
 VERSION: Final = "2026-01-01.0"
 """Of a model, as clients want one."""
@@ -20,12 +20,12 @@ def model_id(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:wyoming-voice:{name}"))
 
 
-def alternative(pieces: Sequence[Heard]) -> dict[str, object]:
-    """Spell a transcript."""
+def alternative(pieces: Sequence[Heard], text: str | None = None) -> dict[str, object]:
+    """Spell a transcript; None: as it was recognised."""
     words = [word for piece in pieces for word in piece.words]
     known = [word.confidence for word in words if word.confidence is not None]
     return {
-        "transcript": "".join(piece.text for piece in pieces).strip(),
+        "transcript": transcript_of(pieces) if text is None else text,
         "confidence": sum(known) / len(known) if known else _UNKNOWN,
         "words": [
             {

@@ -1,7 +1,7 @@
 """One session of listening over a WebSocket, whatever its dialect."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,10 +15,10 @@ from wyoming_voice.endpoint import Endpointer, EndpointRules, Event, Quiet, Spee
 from wyoming_voice.engines.protocol import Heard
 from wyoming_voice.errors import VoiceError
 from wyoming_voice.listening import HEARD
-from wyoming_voice.speech import Listening
+from wyoming_voice.speech import once
 
 from .bridge import Bridge, bridge_of
-from .recording import Expected
+from .recording import Expected, polished
 from .reply import to_json
 from .said import Done, Finalized, Said, Spelling, Told
 from .socket import Socket, parse, serve, side_by_side
@@ -159,16 +159,10 @@ class ListenSession:
 
     async def _transcribe(self, piece: SpeechPiece, *, final: bool) -> Told:
         expected = self._asked.expected
-        listening = Listening(
-            audio=once(piece.pcm),
-            language=expected.language,
-            model=expected.model,
-            prompt=expected.prompt,
-            terms=expected.terms,
-        )
-        async with self._bridge.app.speech.transcribe(listening) as pieces:
+        async with self._bridge.app.speech.transcribe(expected.listening(once(piece.pcm))) as pieces:
             heard = tuple([_shifted(part, piece.start) async for part in pieces])
-        return Told(heard, piece.start, piece.end, final, piece.last)
+        text = await polished(self._bridge, heard, expected) if final else None
+        return Told(heard, piece.start, piece.end, final, piece.last, polished=text)
 
     def _start_interim(self) -> None:
         """Recognise what was said so far if nobody else wants the engine, so that it never delays a final one."""
@@ -214,11 +208,6 @@ async def listen(request: web.Request, asked: Asked, *, say_errors: bool) -> web
             say_errors=say_errors,
             goodbye=to_json({"type": asked.close}),
         )
-
-
-async def once(pcm: bytes) -> AsyncIterator[bytes]:
-    """Make sound that is all there into sound that arrives."""
-    yield pcm
 
 
 def _shifted(heard: Heard, start: float) -> Heard:

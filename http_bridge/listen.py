@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from wyoming_voice.audio import PcmFormat
 from wyoming_voice.endpoint import EndpointRules, SpeechStarted
+from wyoming_voice.speech import Finish
 
 from .body import read_fields
 from .bridge import REQUEST_ID, bridge_of
@@ -40,12 +41,26 @@ class ListenQuery(BaseModel):
     endpointing: Annotated[int, Field(ge=200, le=5000)] = Field(
         default=500, description="Milliseconds of silence that end an utterance"
     )
+    digits: bool | None = Field(default=None, description="Numbers in digits; default: listening.digits")
+    correct_terms: bool | None = Field(
+        default=None, description="Take what was nearly an expected name for it; default: listening.correct_terms"
+    )
+    use_llm_stt: bool | None = Field(
+        default=None,
+        validation_alias=AliasChoices("use_llm_stt", "use_llm"),
+        description="Have the language model mend Final transcripts; default: text.llm.use_llm_stt",
+    )
+
+    def expected(self) -> Expected:
+        """Say what is to be heard."""
+        finish = Finish(correct_terms=self.correct_terms, llm=self.use_llm_stt, digits=self.digits)
+        return Expected(language=self.language, model=self.model, prompt=self.prompt, finish=finish)
 
 
 async def listen_streaming(request: web.Request) -> web.StreamResponse:
     """Transcribe speech while it arrives."""
     query = read_fields(dict(request.query), ListenQuery)
-    expected = settled(request, Expected(language=query.language, model=query.model, prompt=query.prompt))
+    expected = settled(request, query.expected())
     model, language = bridge_of(request).app.voices.catalogue.model(expected.model, expected.language)
     hello = {"type": "Metadata", "request_id": request[REQUEST_ID], "language": language, "model": model.name}
     asked = Asked(
@@ -86,6 +101,7 @@ def _transcript(kind: str, told: Told) -> Mapping[str, object]:
     return {
         "type": kind,
         "text": told.text,
+        **({"raw": told.raw} if told.final else {}),
         "start": round(told.start, 3),
         "end": round(told.end, 3),
         "language": next((piece.language for piece in told.pieces if piece.language), None),

@@ -12,7 +12,7 @@ from .body import Upload, read_fields, read_upload
 from .bridge import bridge_of
 from .openai_model import engine_of
 from .problem import FieldError
-from .recording import Clock, Expected, Transcription, recognise, recognising, settled
+from .recording import Clock, Expected, Transcription, polished, recognise, recognising, settled, transcript_of
 from .reply import json_reply
 from .route import Route
 from .sse import event_stream
@@ -74,14 +74,15 @@ async def _stream(request: web.Request, upload: Upload, expected: Expected) -> w
     async with recognising(request, upload.recording(), expected, Clock()) as pieces:
         piece = await anext(pieces, None)  # whatever can be wrong with the request is raised here
         async with event_stream(request, _language(expected.language)) as events:
-            text = ""
+            heard: list[Heard] = []
             while piece is not None:
-                delta = piece.text if text else piece.text.lstrip()
-                text += delta
+                delta = piece.text if transcript_of(heard) else piece.text.lstrip()
+                heard.append(piece)
                 if delta:
                     await events.send({"type": "transcript.text.delta", "delta": delta})
                 piece = await anext(pieces, None)
-            await events.send({"type": "transcript.text.done", "text": text.strip()})
+            text = await polished(bridge_of(request), heard, expected)
+            await events.send({"type": "transcript.text.done", "text": text})
     return events.reply
 
 

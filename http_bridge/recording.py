@@ -1,8 +1,8 @@
 """An uploaded recording to a transcript."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from aiohttp import web
@@ -11,11 +11,11 @@ from wyoming_voice.codec import decode
 from wyoming_voice.engines.protocol import Heard
 from wyoming_voice.listening import HEARD
 from wyoming_voice.recognition import joined
-from wyoming_voice.speech import Listening
+from wyoming_voice.speech import Finish, Listening, once
 from wyoming_voice.stream import in_thread
 from wyoming_voice.voices import matches
 
-from .bridge import bridge_of
+from .bridge import Bridge, bridge_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,18 @@ class Expected:
     model: str | None = None
     prompt: str | None = None
     terms: tuple[str, ...] = ()
+    finish: Finish = field(default_factory=Finish)
+
+    def listening(self, audio: AsyncIterator[bytes]) -> Listening:
+        """Make the request of it."""
+        return Listening(
+            audio=audio,
+            language=self.language,
+            model=self.model,
+            prompt=self.prompt,
+            terms=self.terms,
+            finish=self.finish,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +49,18 @@ class Transcription:
     seconds: float
     """Length of the recording."""
     language: str | None
+    text: str
+    """The transcript as one text, after the steps that follow recognition."""
 
     @property
-    def text(self) -> str:
-        """The transcript as one text."""
-        return "".join(piece.text for piece in self.pieces).strip()
+    def raw(self) -> str:
+        """The transcript as it was recognised."""
+        return transcript_of(self.pieces)
+
+
+def transcript_of(pieces: Iterable[Heard]) -> str:
+    """Return a transcript as one text."""
+    return "".join(piece.text for piece in pieces).strip()
 
 
 def settled(request: web.Request, expected: Expected) -> Expected:
@@ -80,16 +99,11 @@ async def recognising(
     bridge.admit()
     most = bridge.settings.limits.recording
     expected = settled(request, expected)
-    async with aclosing(in_thread(decode(file, HEARD, max_seconds=most))) as audio:
-        listening = Listening(
-            audio=clock.count(audio),
-            language=expected.language,
-            model=expected.model,
-            prompt=expected.prompt,
-            terms=expected.terms,
-        )
-        async with bridge.app.speech.transcribe(listening) as pieces:
-            yield pieces
+    async with (
+        aclosing(in_thread(decode(file, HEARD, max_seconds=most))) as audio,
+        bridge.app.speech.transcribe(expected.listening(clock.count(audio))) as pieces,
+    ):
+        yield pieces
 
 
 async def recognise(request: web.Request, file: BinaryIO, expected: Expected) -> Transcription:
@@ -99,4 +113,11 @@ async def recognise(request: web.Request, file: BinaryIO, expected: Expected) ->
     async with recognising(request, file, expected, clock) as pieces:
         heard = tuple(joined([piece async for piece in pieces]))
     spoken = next((piece.language for piece in heard if piece.language), expected.language)
-    return Transcription(heard, clock.seconds, spoken)
+    return Transcription(heard, clock.seconds, spoken, await polished(bridge_of(request), heard, expected))
+
+
+async def polished(bridge: Bridge, pieces: Sequence[Heard], expected: Expected) -> str:
+    """Return a transcript as one text, after the steps that follow recognition."""
+    raw = transcript_of(pieces)
+    spoken = next((piece.language for piece in pieces if piece.language), None)
+    return await bridge.app.speech.polish(raw, expected.listening(once(b"")), spoken) if raw else raw

@@ -19,11 +19,18 @@ class Told:
     """Whether the utterance ends with it."""
     finalized: bool = False
     """Whether it came because the client wanted it now."""
+    polished: str | None = None
+    """After the steps that follow recognition; None: it has not been through them."""
+
+    @property
+    def raw(self) -> str:
+        """The transcript as it was recognised."""
+        return "".join(piece.text for piece in self.pieces).strip()
 
     @property
     def text(self) -> str:
         """The transcript as one text."""
-        return "".join(piece.text for piece in self.pieces).strip()
+        return self.raw if self.polished is None else self.polished
 
 
 @dataclass(frozen=True, slots=True)

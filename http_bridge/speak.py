@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Final, Literal
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from wyoming.audio import AudioChunk
 
 from wyoming_voice.link import PITCH, SPEED
-from wyoming_voice.speech import Utterance, once
+from wyoming_voice.speech import Utterance, Wanted, once
 from wyoming_voice.voices import VoiceChoice
 
 from .body import read_fields
@@ -36,12 +36,24 @@ class SpeakQuery(BaseModel):
         default=None, description="Raw audio without a header; default: WAV files of 16-bit PCM"
     )
     container: Literal["wav", "none"] | None = Field(default=None, description="none: raw audio, as with encoding")
+    use_stress: bool | None = Field(default=None, description="Mark stressed vowels; default: text.stress")
+    use_llm_tts: bool | None = Field(
+        default=None,
+        validation_alias=AliasChoices("use_llm_tts", "use_llm"),
+        description="Have the language model rewrite the text; default: text.llm.use_llm_tts",
+    )
 
     def utterance(self) -> Utterance:
         """Build what every utterance of the session has in common."""
         choice = VoiceChoice(self.voice, self.language, self.speaker)
         return Utterance(
-            text=once(""), voice=choice, style=self.style, speed=self.speed, pitch=self.pitch, rate=self.sample_rate
+            text=once(""),
+            voice=choice,
+            style=self.style,
+            speed=self.speed,
+            pitch=self.pitch,
+            rate=self.sample_rate,
+            wanted=Wanted(llm=self.use_llm_tts, stress=self.use_stress),
         )
 
     def frame(self) -> Callable[[AudioChunk], bytes]:

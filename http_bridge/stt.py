@@ -5,7 +5,9 @@ import time
 from typing import Final
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from wyoming_voice.speech import Finish
 
 from .body import read_fields, read_upload
 from .bridge import Bridge, bridge_of
@@ -18,17 +20,33 @@ from .route import Route
 class TranscriptionForm(BaseModel):
     """What is known of a recording."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
     language: str | None = Field(default=None, description="What is spoken: ru, en, …; default: the first of yours")
     model: str | None = Field(default=None, description="An engine from /engines")
     context: str | None = Field(default=None, description="What it is about")
     prompt: str | None = Field(default=None, description="What was said before, or words to expect")
+    terms: list[str] = Field(default=[], alias="terms[]", description="Names and words to expect")
+    correct_terms: bool | None = Field(
+        default=None, description="Take what was nearly an expected name for it; default: listening.correct_terms"
+    )
+    digits: bool | None = Field(default=None, description="Numbers in digits; default: listening.digits")
+    use_llm_stt: bool | None = Field(
+        default=None,
+        validation_alias=AliasChoices("use_llm_stt", "use_llm"),
+        description="Have the language model mend it; default: text.llm.use_llm_stt",
+    )
 
     def expected(self) -> Expected:
         """Put it together."""
         said = " ".join(part for part in (self.context, self.prompt) if part)
-        return Expected(language=self.language or None, model=self.model or None, prompt=said or None)
+        return Expected(
+            language=self.language or None,
+            model=self.model or None,
+            prompt=said or None,
+            terms=tuple(self.terms),
+            finish=Finish(correct_terms=self.correct_terms, llm=self.use_llm_stt, digits=self.digits),
+        )
 
 
 class SpokenWord(BaseModel):
@@ -67,9 +85,9 @@ async def stt(request: web.Request) -> web.StreamResponse:
         form = read_fields(upload.fields, TranscriptionForm)
         heard = await recognise(request, upload.recording(), form.expected())
     bridge = bridge_of(request)
-    names = await _save(bridge, heard.text) if bridge.settings.outputs.save_stt else (None, None)
+    names = await _save(bridge, heard.raw, heard.text) if bridge.settings.outputs.save_stt else (None, None)
     reply = TranscriptReply(
-        raw_text=heard.text,
+        raw_text=heard.raw,
         text=heard.text,
         language=heard.language,
         duration=round(heard.seconds, 3),
@@ -98,13 +116,13 @@ def segments(heard: Transcription) -> list[SpokenSegment]:
     ]
 
 
-async def _save(bridge: Bridge, text: str) -> tuple[str, str]:
+async def _save(bridge: Bridge, raw: str, text: str) -> tuple[str, str]:
     def write() -> tuple[str, str]:
         bridge.outputs.prune(time.time())
         moment = stamp()
-        for name in (f"stt_{moment}_raw.txt", f"stt_{moment}.txt"):
+        for name, content in ((f"stt_{moment}_raw.txt", raw), (f"stt_{moment}.txt", text)):
             with bridge.outputs.writing(name) as file:
-                file.write(text.encode())
+                file.write(content.encode())
         folder = bridge.outputs.folder
         return str(folder / f"stt_{moment}_raw.txt"), str(folder / f"stt_{moment}.txt")
 

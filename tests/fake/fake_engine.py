@@ -158,6 +158,9 @@ class FakeAsr:
                 while True:
                     threading.Event().wait(STEP)
                     yield Heard(" again")
+            case ["dictate", *words]:  # whatever is heard
+                yield Heard(" ".join(words), 0.0, seconds, piece.language)
+                return
         loudest = float(abs(piece.samples).max()) if len(piece.samples) else 0.0
         if loudest > 0.001:
             yield Heard(f"{seconds:.1f} seconds", 0.0, seconds, piece.language, (Word("seconds", 0.0, seconds, 0.5),))
