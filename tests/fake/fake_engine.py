@@ -8,8 +8,11 @@ closed early, or ended, and a second one of how it was asked; a gate is a file b
 import ctypes
 import os
 import re
+import resource
+import stat
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import soundfile
@@ -50,6 +53,23 @@ class Log:
         except FileExistsError:
             return False
         return True
+
+
+def write_garbage() -> None:
+    """Write what is no Wyoming into every connection, as a library does that prints to the wrong descriptor."""
+    threading.Event().wait(0.05)  # until what was said before has gone out
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                os.write(int(name), b"\x00\xff garbage \r\n" * 10)
+
+
+def gorge() -> None:
+    """Ask for more memory than there is."""
+    resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+    held = []
+    while True:
+        held.append(b"x" * 2**26)
 
 
 class FakeTts:
@@ -117,6 +137,17 @@ class FakeTts:
                 threading.Event().wait()
             case "freeze":  # in native code that keeps Python's lock: nothing of the process runs any more
                 ctypes.PyDLL(None).sleep(3600)
+            case "garbage":
+                yield CHUNK
+                write_garbage()
+                yield CHUNK
+            case "gorge":
+                yield CHUNK
+                gorge()
+            case "slow":
+                for _ in words:
+                    threading.Event().wait(0.3)
+                    yield CHUNK
             case "refuse":
                 raise BadRequest("The fake engine does not say that.")
             case "mistake":
@@ -149,6 +180,21 @@ class FakeAsr:
                 os._exit(3)
             case ["hang", *_]:
                 threading.Event().wait()
+            case ["late", "hang"]:
+                yield Heard("half")
+                threading.Event().wait()
+            case ["stumble", *_]:
+                yield Heard("half")
+                threading.Event().wait(0.05)  # until that has gone out
+                os._exit(3)
+            case ["garbage", *_]:
+                write_garbage()
+            case ["gorge", *_]:
+                gorge()
+            case ["mistake", *_]:
+                raise ValueError("a mistake in the engine")
+            case ["slow", *_]:
+                threading.Event().wait(0.5)
             case ["closed", name]:
                 self._log.gate(name)
             case ["falter", name]:
