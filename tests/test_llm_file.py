@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from wyoming_voice.errors import EngineUnavailable
-from wyoming_voice.llm_file import LlmFiles
+from wyoming_voice.llm_file import LlmFiles, Task
 
 from .conftest import ROOT
 
@@ -31,9 +32,9 @@ def change(path: Path, text: str) -> None:
 def test_the_files_that_come_with_the_server_are_right() -> None:
     files = LlmFiles(SETTINGS)
     assert files.settings().api_key_env is None
-    for task in ("tts", "stt"):
+    for task in get_args(Task):
         for language in ("ru", "en"):
-            prompt = files.prompt(task, language, context="погода", terms="Алиса")  # type: ignore[arg-type]
+            prompt = files.prompt(task, language, context="погода", terms="Алиса")
             assert "{" not in prompt
             assert ("погода" in prompt) is (task == "stt")
 

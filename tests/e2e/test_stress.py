@@ -21,7 +21,7 @@ def asked(server: ServerProcess) -> list[str]:
     return [line for line in log_lines(server.log) if line.startswith("stress ")]
 
 
-def config(folder: Path, stress: dict[str, Any] | None = None, **more: object) -> dict[str, object]:
+def config(folder: Path, stress: dict[str, Any] | None = None, **more: Any) -> dict[str, object]:
     """Make the fake stress stand for silero-stress."""
     made = only_fakes(folder, **more)
     engines = made["engines"]

@@ -52,8 +52,8 @@ def test_other_words_and_forms_stay(text: str) -> None:
 
 
 def test_what_could_be_two_terms_stays() -> None:
-    assert correct("мирох дома", ["Мирон", "Мироп"], "ru") == "мирох дома"
-    assert correct("мирох дома", ["Мирон"], "ru") == "Мирон дома"
+    assert correct("валютудо дома", ["Валетудо", "Валетуто"], "ru") == "валютудо дома"
+    assert correct("валютудо дома", ["Валетудо"], "ru") == "Валетудо дома"
 
 
 def test_without_a_dictionary_only_the_spelling_is_taken() -> None:
