@@ -60,6 +60,24 @@ class _Piece:
     finalized: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Partial:
+    """The last partial transcript."""
+
+    text: str = ""
+    start: float = 0.0
+    """Of the piece that it is of."""
+    size: int = 0
+    """Bytes of the piece then."""
+
+    def beginning(self, piece: SpeechPiece) -> str:
+        """Return it where it is of the beginning of this piece: one that was cut may end before what was heard then.
+
+        The last piece of an utterance is shorter by silence at most.
+        """
+        return self.text if piece.start == self.start and (piece.last or len(piece.pcm) >= self.size) else ""
+
+
 class ListenSession:
     """One client that sends sound and gets transcripts."""
 
@@ -77,6 +95,7 @@ class ListenSession:
         self._interim: asyncio.Task[None] | None = None
         self._interim_size = 0
         """Bytes of the piece that the last partial transcript was of."""
+        self._partial = _Partial()
         self._closing = False
 
     async def run(self) -> None:
@@ -159,7 +178,8 @@ class ListenSession:
 
     async def _transcribe(self, piece: SpeechPiece, *, final: bool) -> Told:
         expected = self._asked.expected
-        async with self._bridge.app.speech.transcribe(expected.listening(once(piece.pcm))) as pieces:
+        listening = replace(expected.listening(once(piece.pcm)), prefix=self._partial.beginning(piece))
+        async with self._bridge.app.speech.transcribe(listening) as pieces:
             heard = tuple([_shifted(part, piece.start) async for part in pieces])
         text = await polished(self._bridge, heard, expected) if final else None
         return Told(heard, piece.start, piece.end, final, piece.last, polished=text)
@@ -182,6 +202,7 @@ class ListenSession:
         except VoiceError:
             return  # the final transcript will say so, if it is still so
         if told.text:
+            self._partial = _Partial(told.raw, piece.start, len(piece.pcm))
             await self._say(told)
 
     async def _stop_interim(self) -> None:

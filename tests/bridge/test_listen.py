@@ -12,7 +12,7 @@ import pytest
 
 from tests.bridge.door import Door, open_door
 from tests.conftest import Speech
-from tests.process import DEADLINE, run_server
+from tests.process import DEADLINE, log_lines, run_server
 from wyoming_voice.audio import Converter, PcmFormat
 from wyoming_voice.companding import compand
 
@@ -120,6 +120,8 @@ async def test_partial_transcripts_come_before_the_final_one(door: Door, speech:
     assert order[0] == "Metadata"
     assert order[-2:] == ["Final", "UtteranceEnd"]
     assert set(order[1:-2]) == {"Partial"}
+    partial = [message["text"] for message in came if message["type"] == "Partial"][-1]
+    assert [line for line in log_lines(door.server.log) if line.startswith("after ")][-1] == f"after {partial}"
 
 
 @pytest.mark.parametrize("message", ["no json", "[" * 100_000, "[]", '{"type": "X"}'])

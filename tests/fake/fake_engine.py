@@ -168,6 +168,8 @@ class FakeAsr:
     def transcribe(self, piece: Piece) -> Iterator[Heard]:
         seconds = len(piece.samples) / 16_000
         self._log(f"hear {seconds:.2f} {piece.language} {piece.prompt} {','.join(piece.terms)}")
+        if piece.prefix:
+            self._log(f"after {piece.prefix}")
         try:
             yield from self._steps(piece, seconds)
         except GeneratorExit:
