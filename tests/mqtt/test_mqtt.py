@@ -241,3 +241,20 @@ async def test_buttons_unload_engines_and_reload_voices(tmp_path: Path, broker: 
         await ear.say(f"{PREFIX}/say", "Another word.")
         await ear.told(f"{PREFIX}/sayFinished", 2)
         assert ear.on(f"{PREFIX}/error") == []
+
+
+async def test_what_is_chosen_last_is_kept_however_busy_the_server_is(tmp_path: Path, broker: Broker) -> None:
+    settings = config(tmp_path / "server", broker, more={"limits": {"queue": 1}})
+    async with run_server(tmp_path / "server", settings) as server, broker.ear() as ear:
+        await ready(ear)
+        await ear.say(f"{PREFIX}/say", {"text": "gate gate", "id": "one"})
+        await log_line(server.log, "at gate")
+        for number in range(100):
+            await ear.client.publish(f"{PREFIX}/set/speed", str(1 + number / 100), qos=0)
+        await ear.say(f"{PREFIX}/set/voice", b"x" * 1_000_000)
+        refused = await ear.told(f"{PREFIX}/error")
+        assert (refused["code"], len(refused["text"]) < 400) == ("unknown-voice", True)
+        file = tmp_path / "server" / "data" / "mqtt.json"
+        await until(lambda: file.exists() and json.loads(file.read_text("utf-8"))["speed"] == 1.99)
+        (server.log.parent / "gate").touch()
+        await ear.told(f"{PREFIX}/sayFinished")

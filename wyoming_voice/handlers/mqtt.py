@@ -26,6 +26,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 2.0  # how often it is looked whether something has changed
 _PAUSE_SECONDS: Final = 0.2  # between two looks, however much happens
+_LONGEST: Final = 1024  # bytes of something chosen
 _ANONYMOUS: Final = "none"  # the id of a recording that came without
 
 
@@ -55,7 +56,8 @@ class MqttDoor:
         self._app = app
         self._settings = app.settings.mqtt
         self._prefix = self._settings.prefix
-        self._choices = Choices()
+        self._choices = self._kept = Choices()
+        self._saving: asyncio.Task[None] | None = None
         self._jobs: set[asyncio.Task[None]] = set()
         self._held = 0
         self._draining = False
@@ -80,7 +82,7 @@ class MqttDoor:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        self._choices = await asyncio.to_thread(load, self._app.settings.data_dir)
+        self._choices = self._kept = await asyncio.to_thread(load, self._app.settings.data_dir)
         self._app.voices.prefer(self._choices.voice)
         try:
             await self._link.run()
@@ -149,11 +151,22 @@ class MqttDoor:
         self.begin(lambda: self._transcribe(recording, whose, language or None), self._failing(whose), len(recording))
 
     def _choose(self, key: list[str], payload: bytes) -> None:
-        before, folder = self._choices, self._app.settings.data_dir
-        self._choices = chosen = choose(before, self._app.voices.catalogue, key, payload.decode(errors="replace"))
+        before = self._choices
+        said = payload[:_LONGEST].decode(errors="replace")
+        self._choices = chosen = choose(before, self._app.voices.catalogue, key, said)
         if chosen.voice != before.voice:
             self._app.voices.prefer(chosen.voice)
-        self.begin(lambda: asyncio.to_thread(save, folder, chosen), self._failing(Whose()), 0)
+        if self._saving is None or self._saving.done():  # no request: what was chosen is kept, however busy we are
+            self._saving = asyncio.create_task(self._save(), name="keep what was chosen")
+            self._jobs.add(self._saving)
+            self._saving.add_done_callback(self._jobs.discard)
+
+    async def _save(self) -> None:
+        """Write what is chosen until that is what was written: one writer, so that the last choice is the last."""
+        while self._kept is not self._choices:
+            chosen = self._choices
+            await asyncio.to_thread(save, self._app.settings.data_dir, chosen)
+            self._kept = chosen
 
     # The work
 

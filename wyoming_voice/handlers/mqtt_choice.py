@@ -59,8 +59,13 @@ def save(folder: Path, choices: Choices) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=folder, prefix=_FILE, delete=False, encoding="utf-8") as file:
-            json.dump(asdict(choices), file, ensure_ascii=False, indent=2)
-        Path(file.name).replace(folder / _FILE)
+            try:
+                json.dump(asdict(choices), file, ensure_ascii=False, indent=2)
+                file.flush()
+                Path(file.name).replace(folder / _FILE)
+            except OSError:
+                Path(file.name).unlink(missing_ok=True)
+                raise
     except OSError as error:
         _LOGGER.warning("What is chosen by MQTT is not kept: %s: %s", folder / _FILE, error.strerror)
 
