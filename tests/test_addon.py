@@ -2,14 +2,15 @@
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
-from wyoming_voice.addon import CONTAINER, ELSEWHERE, HTTP_PORT, PORT, brokered, main, settings
+from wyoming_voice.addon import CONTAINER, ELSEWHERE, HTTP_PORT, PATHS, PORT, brokered, main, read_own, settings
 from wyoming_voice.config import Settings, load
 
 from .conftest import ROOT
@@ -83,8 +84,9 @@ def test_options_become_settings(written: Written) -> None:
 @pytest.mark.parametrize("options", [{}, {"voice": None, "voices": [], "languages": [], "http_token": ""}])
 def test_what_is_left_empty_stays_as_it_is(written: Written, options: Mapping[str, object]) -> None:
     found = written(options)
-    container = {key[0] for key in CONTAINER}
-    assert found.model_dump(exclude={*container, "outputs"}) == Settings().model_dump(exclude={*container, "outputs"})
+    placed: Any = {**{key[0]: True for key in CONTAINER}, "outputs": True, "text": {"llm": {"settings"}}}
+    assert found.model_dump(exclude=placed) == Settings().model_dump(exclude=placed)
+    assert found.text.llm.settings == Path("/config/configs/llm/settings.yml")
 
 
 def test_the_container_has_its_own_ports_and_folders(written: Written) -> None:
@@ -141,3 +143,73 @@ def test_a_mistake_is_named_and_the_server_is_not_started(
 ) -> None:
     assert run(tmp_path, monkeypatch, options, own) == 2
     assert said in capsys.readouterr().err
+
+
+def test_password_of_the_supervisors_broker_is_not_told_to_another(written: Written) -> None:
+    service = {"host": "core-mosquitto", "port": 1883, "username": "addons", "password": "s3cret"}
+    found = written({}, "mqtt: {broker: 'mqtt://other:1884'}", service).mqtt
+    assert (found.username, found.password) == (None, None)
+
+
+def test_section_of_comments_alone_does_not_lose_the_broker(written: Written) -> None:
+    service = {"host": "fd00::5", "port": 1883}
+    assert written({}, "mqtt:\n  # prefix: mine\nlanguages: [ru]\n", service).mqtt.broker == "mqtt://[fd00::5]:1883"
+
+
+def test_paths_of_the_users_file_are_relative_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    content = ["outputs: {folder: spoken}", "bridge: {tls: {certificate: a, key: b}}"]
+    content += ["mqtt: {tls: {ca: c, certificate: d, key: /e}}", "text: {llm: {settings: llm.yml}}"]
+    for text in ("\n".join(content), "output_dir: spoken\nllm_settings_path: llm.yml"):
+        (own / "config.yml").write_text(text, "utf-8")
+        (tmp_path / "options.json").write_text("{}", "utf-8")
+        monkeypatch.setattr("sys.stdin", io.StringIO(""))
+        names = {"options": tmp_path / "options.json", "own": own / "config.yml", "write": tmp_path / "written.yml"}
+        assert main([word for name, file in names.items() for word in (f"--{name}", str(file))]) == 0
+        written = load(tmp_path / "written.yml", {})
+        assert written.outputs.folder == own / "spoken"
+        assert written.text.llm.settings == own / "llm.yml"
+    (own / "config.yml").write_text("\n".join(content), "utf-8")
+    values = settings({}, read_own(own / "config.yml"), {})
+    assert set(paths_of(Settings)) - {("data_dir",)} == set(PATHS)
+    assert values["mqtt"] == {"tls": {"ca": str(own / "c"), "certificate": str(own / "d"), "key": "/e"}}
+
+
+def paths_of(model: type[BaseModel], key: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from paths_of(field.annotation, (*key, name))
+        elif field.annotation in (Path, Path | None):
+            yield (*key, name)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"voices": ["ru", {"language": "ru"}, None, 5]},
+        {"models": [{"engine": 5, "model": "x"}, []]},
+        {"disable": [5, None, {}], "keep_loaded": [True]},
+        {"voice": 5, "http_token": [], "languages": "ru", "terms": {}, "normalize": "yes", "log_level": 1},
+    ],
+)
+def test_options_of_another_type_than_the_schema_has_are_left_out(
+    written: Written, options: Mapping[str, object]
+) -> None:
+    assert written(options) == written({})
+
+
+@pytest.mark.parametrize("text", ["{", "[]", ""])
+def test_options_that_are_no_object_are_named(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "options.json").write_text(text)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    names = {"options": "options.json", "own": "config.yml", "write": "written.yml"}
+    assert main([word for name, file in names.items() for word in (f"--{name}", str(tmp_path / file))]) == 2
+    assert "options.json" in capsys.readouterr().err
+    (tmp_path / "options.json").unlink()
+    monkeypatch.setattr("sys.stdin", io.StringIO("no JSON"))
+    assert main([word for name, file in names.items() for word in (f"--{name}", str(tmp_path / file))]) == 2

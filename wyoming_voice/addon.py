@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import yaml
 
-from .config import ConfigError, load
-from .config_source import Key, Source, read_yaml
+from .config import ConfigError, load, read
+from .config_old import is_old, translate
+from .config_source import Key, Source
 
 PORT: Final = 10200
 """Where the add-on's server listens, as Home Assistant's own Wyoming add-ons do."""
@@ -33,6 +34,21 @@ CONTAINER: Final[Mapping[Key, object]] = {
 ELSEWHERE: Final = frozenset({"install", "mqtt"})
 """Options that are no settings: the services of the container read them."""
 
+PATHS: Final[Sequence[Key]] = (
+    ("outputs", "folder"),
+    ("bridge", "tls", "certificate"),
+    ("bridge", "tls", "key"),
+    ("mqtt", "tls", "ca"),
+    ("mqtt", "tls", "certificate"),
+    ("mqtt", "tls", "key"),
+    ("text", "llm", "settings"),
+)
+"""Settings that are paths; a test finds those that are missing here."""
+
+_LLM: Final = ("text", "llm", "settings")
+_LLM_FILE: Final = "/config/configs/llm/settings.yml"
+"""Where the user can put it: beside the own config.yml, as everywhere."""
+
 Options = Mapping[str, object]
 """What the Supervisor wrote to /data/options.json, checked against the schema of the add-on's config.yaml."""
 
@@ -44,8 +60,8 @@ def chosen(options: Options) -> Iterator[tuple[Key, object]]:
             yield (name,), text
     if languages := _list(options.get("languages")):
         yield ("languages",), [_text(language).lower() for language in languages]
-    for row in _list(options.get("voices")):
-        yield ("voices", _text(row["language"]).lower()), _text(row["voice"])
+    for language, voice in _rows(options.get("voices"), "language", "voice"):
+        yield ("voices", language.lower()), voice
     for name, section in (("normalize", "text"), ("endpointing", "listening")):
         if isinstance(wanted := options.get(name), bool):
             yield (section, name), wanted
@@ -57,20 +73,21 @@ def chosen(options: Options) -> Iterator[tuple[Key, object]]:
 
 
 def _engines(options: Options) -> Iterator[tuple[Key, object]]:
-    for name in _list(options.get("disable")):
+    for name in _names(options.get("disable")):
         yield ("engines", name, "enabled"), False
-    for name in _list(options.get("keep_loaded")):
+    for name in _names(options.get("keep_loaded")):
         yield ("engines", name, "preload"), True
         yield ("engines", name, "ttl"), "never"
-    for row in _list(options.get("models")):
-        yield ("engines", _text(row["engine"]), "options", "model"), _text(row["model"])
+    for engine, model in _rows(options.get("models"), "engine", "model"):
+        yield ("engines", engine, "options", "model"), model
 
 
 def brokered(service: Mapping[str, object]) -> Iterator[tuple[Key, object]]:
     """Translate what the Supervisor says of the MQTT broker (``GET /services/mqtt``)."""
     if host := _text(service.get("host")):
         scheme = "mqtts" if service.get("ssl") is True else "mqtt"
-        yield ("mqtt", "broker"), f"{scheme}://{host}:{service.get('port') or 1883}"
+        address = f"[{host}]" if ":" in host else host
+        yield ("mqtt", "broker"), f"{scheme}://{address}:{service.get('port') or 1883}"
     for name in ("username", "password"):
         if text := _text(service.get(name)):
             yield ("mqtt", name), text
@@ -79,8 +96,16 @@ def brokered(service: Mapping[str, object]) -> Iterator[tuple[Key, object]]:
 def settings(options: Options, own: Mapping[str, object], service: Mapping[str, object]) -> dict[str, object]:
     """Lay the broker, the user's own settings, the options and the container's over each other."""
     source = Source("the add-on")
-    own_keys = [((name,), value) for name, value in own.items()]
-    for key, value in (*brokered(service), *own_keys, *chosen(options), *CONTAINER.items()):
+    mqtt = own.get("mqtt")
+    elsewhere = isinstance(mqtt, dict) and mqtt.get("broker")  # a broker that must not be told the other's password
+    own_keys = [((name,), value) for name, value in own.items() if value is not None]  # of a section only its comments
+    for key, value in (
+        (_LLM, _LLM_FILE),
+        *(() if elsewhere else brokered(service)),
+        *own_keys,
+        *chosen(options),
+        *CONTAINER.items(),
+    ):
         source.put(key, value, "")
     return source.values
 
@@ -94,23 +119,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     paths = parser.parse_args(arguments)
     service = sys.stdin.read().strip()  # not an argument: it holds a password, and arguments are for everybody to see
     try:
-        own = _own(paths.own)
-        options = json.loads(paths.options.read_text("utf-8"))
-        _write(paths.write, settings(options, own, json.loads(service) if service else {}))
+        own = read_own(paths.own)
+        options = _object(paths.options.read_text("utf-8"), str(paths.options))
+        _write(paths.write, settings(options, own, _object(service or "{}", "the Supervisor's answer about MQTT")))
         load(paths.write, os.environ)
     except ConfigError as error:
         print(f"The server cannot start with these settings:\n{error.text}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}. The add-on may have to be installed again.", file=sys.stderr)
+        return 2
     return 0
 
 
-def _own(path: Path) -> Mapping[str, object]:
-    """Read the user's own file, if there is one; raises ConfigError with its mistakes and their lines."""
+def _object(text: str, name: str) -> Mapping[str, object]:
+    try:
+        said = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{name}: this is not JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise ConfigError(f"{name}: this is no JSON object")
+    return said
+
+
+def read_own(path: Path) -> Mapping[str, object]:
+    """Read the user's own file, if there is one; raises ConfigError with its mistakes and their lines.
+
+    Its paths come back absolute: they are relative to its folder, and what is written here lies in another.
+    """
     if not path.is_file():
         return {}
     load(path, {})
-    values, _ = read_yaml(path.read_text("utf-8-sig"), str(path))
-    return values if isinstance(values, dict) else {}
+    source = read(path)
+    if is_old(source):
+        translate(source)
+    for key in PATHS:
+        section: object = source.values
+        for name in key[:-1]:
+            section = section.get(name) if isinstance(section, dict) else None
+        if isinstance(section, dict) and (file := _text(section.get(key[-1]))):
+            section[key[-1]] = str(path.absolute().parent / Path(file).expanduser())
+    return source.values
 
 
 def _write(path: Path, values: Mapping[str, object]) -> None:
@@ -122,6 +171,18 @@ def _write(path: Path, values: Mapping[str, object]) -> None:
 
 def _text(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
+
+
+def _names(value: object) -> list[str]:
+    return [name for name in map(_text, _list(value)) if name]
+
+
+def _rows(value: object, *names: str) -> Iterator[list[str]]:
+    """Yield the texts of each row that has them all: what else is there was written past the Supervisor's schema."""
+    for row in _list(value):
+        texts = [_text(row.get(name)) for name in names] if isinstance(row, dict) else []
+        if texts and all(texts):
+            yield texts
 
 
 def _list(value: object) -> list[Any]:
