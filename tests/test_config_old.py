@@ -9,6 +9,7 @@ import yaml
 
 from wyoming_voice.config import ConfigError, load
 from wyoming_voice.config_old import OLD_KEYS
+from wyoming_voice.migrate import migrate
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -115,3 +116,36 @@ def test_migrate_rewrites_the_file_and_keeps_the_old_one(tmp_path: Path) -> None
     assert notices == []
     assert "nothing to do" in migrate().stderr
     assert (tmp_path / "config.yml.old").read_text("utf-8") == OLD
+
+
+def test_migrate_again_keeps_both_old_ones(tmp_path: Path) -> None:
+    file = written(tmp_path, OLD)
+    assert migrate(file) == 0
+    file.write_text("stt_engine: gigaam\n# mine\n", "utf-8")
+    assert migrate(file) == 0
+    assert (tmp_path / "config.yml.old").read_text("utf-8") == OLD
+    assert (tmp_path / "config.yml.old.2").read_text("utf-8") == "stt_engine: gigaam\n# mine\n"
+
+
+def test_migrate_shows_secrets_to_nobody_new(tmp_path: Path) -> None:
+    file = written(tmp_path, "stt_engine: gigaam\nauth: {tokens: [a-long-secret]}\n")
+    file.chmod(0o600)
+    assert migrate(file) == 0
+    assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o600, 0o600]
+
+
+def test_migrate_rewrites_what_a_link_leads_to(tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    written(real, "stt_engine: gigaam\n")
+    (tmp_path / "config.yml").symlink_to(real / "config.yml")
+    assert migrate(tmp_path / "config.yml") == 0
+    assert (tmp_path / "config.yml").is_symlink()
+    assert "prefer" in (real / "config.yml").read_text("utf-8")
+
+
+def test_migrate_changes_nothing_where_a_key_is_there_twice(tmp_path: Path) -> None:
+    file = written(tmp_path, "stt_engine: gigaam\nstt_engine: whisper\n")
+    with pytest.raises(ConfigError, match="already set"):
+        migrate(file)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yml"]
