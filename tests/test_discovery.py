@@ -154,13 +154,20 @@ async def test_a_change_of_address_is_announced_anew(monkeypatch: pytest.MonkeyP
         assert (await seen.hears("moving"))["at"] == [address]
 
 
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        OSError(errno.ENETUNREACH, "Network is unreachable"),
+        RuntimeError("No adapter found for IP address fd00::5"),  # it was there when we looked
+    ],
+)
 async def test_a_network_without_multicast_is_named_once_and_harms_nobody(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trouble: Exception
 ) -> None:
     monkeypatch.setattr("wyoming_voice.discovery._LOOK_SECONDS", 0.01)
 
     def refuse(**_: object) -> None:
-        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+        raise trouble
 
     monkeypatch.setattr("zeroconf.asyncio.AsyncZeroconf", refuse)
     looks = asyncio.Queue[None]()

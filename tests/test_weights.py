@@ -1,6 +1,7 @@
 """Weights: fetched from a real HTTP server that is like the hub, or taken from a folder, and removed."""
 
 import asyncio
+import gzip
 import hashlib
 import io
 import os
@@ -45,6 +46,8 @@ class Hub:
     """After so many bytes the connection breaks, each once; then no more."""
     resumes: bool = True
     """It understands Range."""
+    packs: bool = False
+    """It compresses what it sends, where that is allowed."""
     gated: bool = False
     damaged: bool = False
     """It sends other bytes than it has published."""
@@ -73,6 +76,9 @@ class Hub:
     async def file(self, request: Request) -> web.StreamResponse:
         path, start = request.match_info["path"], 0
         content = self.files[path]
+        packed = self.packs and "gzip" in request.headers.get("Accept-Encoding", "")
+        if packed:
+            content = gzip.compress(content)
         self.asked.append((path, request.headers.get("Range")))
         if self.resumes and (wished := request.http_range.start):
             start = wished
@@ -83,6 +89,8 @@ class Hub:
             rest = rest[:-1] + b"?"
         response = web.StreamResponse(status=206 if start else 200)
         response.content_length = len(rest)
+        if packed:
+            response.headers["Content-Encoding"] = "gzip"
         await response.prepare(request)
         if self.breaks and path == "model.safetensors":
             await response.write(rest[: self.breaks.pop(0)])
@@ -400,3 +408,17 @@ async def test_cancelling_keeps_what_has_arrived(hub: Hub, tmp_path: Path) -> No
         with pytest.raises(asyncio.CancelledError):
             await task
         assert 0 < (tmp_path / "model.safetensors.part").stat().st_size < len(BIG)
+
+
+async def test_what_a_server_would_compress_goes_on_where_it_broke(hub: Hub, tmp_path: Path) -> None:
+    hub.packs, hub.breaks = True, [1000]
+    await bring(model_in(tmp_path))
+    assert there(model_in(tmp_path).folder) == NEEDED
+
+
+@pytest.mark.parametrize("path", ["../outside.json", "/tmp/outside.json", "a/../../outside.json"])
+async def test_file_that_would_lie_elsewhere_is_not_fetched(hub: Hub, tmp_path: Path, path: str) -> None:
+    async with session() as http:
+        with pytest.raises(EngineUnavailable, match="file name"):
+            await fetch(http, Published("http://127.0.0.1:1/x", path), tmp_path / "model", Progress("x", None))
+    assert list(tmp_path.iterdir()) == []

@@ -141,7 +141,10 @@ async def _announcement(name: str, port: int, addresses: frozenset[str]) -> Asyn
 
     versions = {ip_address(address).version for address in addresses}
     only = {frozenset({4}): IPVersion.V4Only, frozenset({6}): IPVersion.V6Only}
-    zeroconf = AsyncZeroconf(interfaces=sorted(addresses), ip_version=only.get(frozenset(versions), IPVersion.All))
+    try:
+        zeroconf = AsyncZeroconf(interfaces=sorted(addresses), ip_version=only.get(frozenset(versions), IPVersion.All))
+    except RuntimeError as error:  # an address that was there a moment ago, or a kernel without IPv6
+        raise OSError(str(error)) from error
     info = AsyncServiceInfo(
         TYPE,
         f"{name}.{TYPE}",

@@ -78,7 +78,7 @@ def megabytes(size: float) -> str:
 
 def session(token: str | None = None) -> aiohttp.ClientSession:
     """Open a session that honours the proxies of the environment; the token goes to the first host only."""
-    headers = {"User-Agent": "wyoming-voice"}
+    headers = {"User-Agent": "wyoming-voice", "Accept-Encoding": "identity"}  # lengths and ranges are those of the file
     if token:
         headers["Authorization"] = f"Bearer {token}"  # aiohttp leaves it out where a redirect leads to another host
     return aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True, headers=headers)
@@ -90,6 +90,8 @@ async def fetch(http: aiohttp.ClientSession, file: Published, folder: Path, prog
     Raises EngineUnavailable with what to do, and OSError where the disk refuses.
     """
     place = folder / file.path
+    if Path(file.path).is_absolute() or ".." in Path(file.path).parts:
+        raise EngineUnavailable(f"{file.url} has no file name that could be used; nothing was fetched.")
     if is_there(folder, file):
         progress.skip(place.stat().st_size)
         return
