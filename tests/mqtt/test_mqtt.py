@@ -7,6 +7,7 @@ import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 from wyoming.event import Event
 
@@ -175,7 +176,7 @@ async def test_last_will_says_that_the_server_was_killed(tmp_path: Path, broker:
         with pytest.raises(AssertionError, match="ended with -9"):
             async with run_server(tmp_path / "server", config(tmp_path / "server", broker)) as server:
                 await ready(ear)
-                children = server.workers()
+                children = psutil.Process(server.process.pid).children(recursive=True)  # what hears pauses, too
                 server.signal(signal.SIGKILL)
                 await server.wait()
                 await until(lambda: not any(child.is_running() for child in children))
