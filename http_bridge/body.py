@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from wyoming_voice.errors import BadRequest, Deadline, TooLarge
 
 from .bridge import bridge_of
+from .output import disk
 from .problem import FieldError
 
 M = TypeVar("M", bound=BaseModel)
@@ -177,7 +178,8 @@ async def _spool(part: BodyPartReader, spool: BinaryIO, limit: int, came: Callab
         size += len(piece)
         if size > limit:
             raise TooLarge("What is uploaded at once is larger than it may be (limits.upload).")
-        await asyncio.to_thread(spool.write, piece)
+        with disk(tempfile.gettempdir()):
+            await asyncio.to_thread(spool.write, piece)
     await asyncio.to_thread(spool.seek, 0)
     return size
 
@@ -196,7 +198,8 @@ async def read_audio_body(request: web.Request) -> AsyncIterator[BinaryIO]:
                 size += len(piece)
                 if size > limit:
                     raise TooLarge(f"A file may have {limit} bytes (limits.upload).")
-                await asyncio.to_thread(spool.write, piece)
+                with disk(tempfile.gettempdir()):
+                    await asyncio.to_thread(spool.write, piece)
             await asyncio.to_thread(spool.seek, 0)
         yield spool
 

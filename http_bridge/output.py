@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from wyoming_voice.errors import EngineUnavailable
+
 _NAME: Final = re.compile(r"(speech|stt)_[0-9TZ-]{1,40}(_raw)?\.(ogg|txt)")
 _PART: Final = ".part"
 
@@ -24,16 +26,20 @@ class Outputs:
 
     @contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
-        """Write a file that appears under its name only when it is complete."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=_PART, delete=False) as file:
-            try:
-                yield file  # type: ignore[misc]  # it wraps a BinaryIO and is one to its callers
-                file.flush()
-                os.replace(file.name, self.folder / name)  # noqa: PTH105 - Path.replace is the same on a name
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        """Write a file that appears under its name only when it is complete.
+
+        Raises EngineUnavailable where the disk refuses.
+        """
+        with disk(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.folder, suffix=_PART, delete=False) as file:
+                try:
+                    yield file  # type: ignore[misc]  # it wraps a BinaryIO and is one to its callers
+                    file.flush()
+                    os.replace(file.name, self.folder / name)  # noqa: PTH105 - Path.replace is the same on a name
+                except BaseException:
+                    Path(file.name).unlink(missing_ok=True)
+                    raise
 
     def find(self, name: str) -> Path | None:
         """Return the file of this name if it is one of ours: no path, no link, nothing else that lies there."""
@@ -54,6 +60,17 @@ class Outputs:
             if now - written > self.keep_seconds or total > self.keep_bytes:
                 path.unlink(missing_ok=True)
                 total -= size
+
+
+@contextmanager
+def disk(folder: Path | str) -> Iterator[None]:
+    """Say what a disk refuses: it is full, or cannot be written."""
+    try:
+        yield
+    except (ConnectionError, TimeoutError):
+        raise  # the client's doing
+    except OSError as error:
+        raise EngineUnavailable(f"Nothing can be written to {folder}: {error.strerror or error}.") from error
 
 
 def stamp() -> str:

@@ -67,6 +67,14 @@ class Link:
             raise from_code(fields.string(event.data, "code"), fields.string(event.data, "text") or "no reason")
         return event
 
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """Translate what makes no sense in an event: it is the worker's fault, never the peer's."""
+        try:
+            yield
+        except VoiceError as error:
+            raise WorkerLost(f"The engine's worker at {self._uri} says what makes no sense: {error.text}") from error
+
     async def _receive(self) -> None:
         with worker_errors(self._uri):
             async with asyncio.timeout(self._step_timeout):
@@ -111,7 +119,8 @@ async def _audio(link: Link) -> AsyncGenerator[AudioChunk, None]:
         if AudioChunk.is_type(event.type) and sound is not None:
             yield AudioChunk(sound.rate, sound.width, sound.channels, event.payload or b"")
         elif AudioStart.is_type(event.type):
-            sound = check_format(*(event.data.get(name) for name in ("rate", "width", "channels")))
+            with link.understood():
+                sound = check_format(*(event.data.get(name) for name in ("rate", "width", "channels")))
         elif AudioStop.is_type(event.type):
             return
 
@@ -149,10 +158,14 @@ async def _heard(link: Link) -> AsyncGenerator[Heard, None]:
     async for event in link:
         if event.type == "transcript-chunk":
             in_chunks = True
-            yield read_heard(event)
+            with link.understood():
+                heard = read_heard(event)
+            yield heard
         elif event.type == "transcript":
             if not in_chunks and event.data.get("text"):
-                yield read_heard(event)  # a server that does not stream transcripts says it all here
+                with link.understood():
+                    heard = read_heard(event)
+                yield heard  # a server that does not stream transcripts says it all here
             return
 
 
@@ -162,7 +175,8 @@ async def rewrite(uri: str, text: str, language: str | None, step_timeout: float
         await link.send(Event(type="transcript", data={"text": text, "language": language}))
         async for event in link:
             if event.type == "handled":
-                return fields.text(event.data)
+                with link.understood():
+                    return fields.text(event.data)
     raise WorkerLost(f"The engine's worker at {uri} did not answer.")
 
 
