@@ -20,6 +20,7 @@ from .normalize import text
 from .outside import outside
 from .report import Table, machine, progress
 from .start import start
+from .steps import steps
 from .upload import upload
 
 TABLES: Final[dict[str, tuple[Callable[[], Awaitable[Table]], ...]]] = {
@@ -30,7 +31,7 @@ TABLES: Final[dict[str, tuple[Callable[[], Awaitable[Table]], ...]]] = {
     "ahead": (ahead,),
     "activity": (activity,),
     "long": (long,),
-    "text": (text,),
+    "text": (text, steps),
     "accuracy": (accuracy,),
     "outside": (outside,),
     "start": (start,),

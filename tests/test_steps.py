@@ -25,7 +25,7 @@ async def arriving(parts: Sequence[str]) -> AsyncIterator[str]:
         yield part
 
 
-async def nobody(_engine: str) -> Worker:
+async def nobody(_engine: str, _device: str | None) -> Worker:
     raise AssertionError("no engine is asked")
 
 
