@@ -1,12 +1,20 @@
 """When somebody has stopped speaking in a stream that arrives as it is spoken: scores and times that a test chooses."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
-from wyoming_voice.activity import ActivityStream
+from wyoming_voice.activity import Activity, ActivityStream
+from wyoming_voice.channel import Channel
+from wyoming_voice.config import Settings
 from wyoming_voice.errors import WorkerLost
+from wyoming_voice.listening import Cutter
+from wyoming_voice.metrics import Metrics
 from wyoming_voice.pause import Pause
+from wyoming_voice.pool import Pool
+from wyoming_voice.recognition import Listening, Recognition
+from wyoming_voice.survey import survey
 
 CHUNK = bytes(512 * 2)
 SECONDS = 0.032
@@ -18,8 +26,10 @@ class Scores(ActivityStream):
     def __init__(self) -> None:
         self.score = 0.0
         self.lost = False
+        self.asked = 0
 
     async def judge(self, pcm: bytes) -> list[tuple[bytes, float]]:
+        self.asked += 1
         if self.lost:
             raise WorkerLost("It has ended.")
         return [(pcm[start : start + len(CHUNK)], self.score) for start in range(0, len(pcm), len(CHUNK))]
@@ -120,3 +130,46 @@ async def test_stream_that_is_given_up_asks_no_detector(stream: Stream) -> None:
     await stream.hear(0.0, 1.0)
     assert stream.pause.after_speech == 0
     assert not stream.pause.over(0.7)
+
+
+async def cuts(stream: Stream, audio: AsyncIterator[bytes], trailing: float | None) -> list[bytes]:
+    """Listen to a stream up to where its request ends; returns the pieces for the engine."""
+    settings = Settings()
+    pool = Pool({}, {}, start=None)  # type: ignore[arg-type]  # nothing is started
+    recognition = Recognition(settings, pool, survey(settings, {}), Metrics(), Activity())
+    listening = Listening(audio=audio, live=True, trailing=trailing)
+    return [cut.pcm async for cut in recognition._cuts(listening, Cutter(), stream.pause, "nobody")]
+
+
+async def microphone(stream: Stream, seconds: float) -> AsyncIterator[bytes]:
+    for _ in range(round(seconds / SECONDS)):
+        stream.now += SECONDS
+        yield CHUNK
+
+
+async def test_what_is_no_speech_reaches_no_engine(stream: Stream) -> None:
+    audio = microphone(stream, 20.0)
+    assert await cuts(stream, audio, trailing=0.7) == []
+    assert stream.now == pytest.approx(15.0, abs=2 * SECONDS)
+
+
+async def test_silence_that_its_client_ends_is_for_the_engine_to_judge(stream: Stream) -> None:
+    assert len(b"".join(await cuts(stream, microphone(stream, 20.0), trailing=None))) == 625 * len(CHUNK)
+
+
+async def test_lost_detector_ends_a_command_that_depends_on_it_and_no_other(stream: Stream) -> None:
+    stream.scores.lost = True
+    assert len(b"".join(await cuts(stream, microphone(stream, 1.0), trailing=None))) == 31 * len(CHUNK)
+    stream.pause = Pause(stream.scores)
+    with pytest.raises(WorkerLost):
+        await cuts(stream, microphone(stream, 1.0), trailing=0.7)
+
+
+async def test_detector_that_is_late_is_not_waited_for(stream: Stream) -> None:
+    audio: Channel[bytes] = Channel(10**6, len)
+    for _ in range(400):
+        audio.put_nowait(CHUNK)
+    audio.close()
+    stream.now = 60.0  # all of this was spoken long ago
+    assert len(b"".join(await cuts(stream, audio, trailing=None))) == 400 * len(CHUNK)
+    assert stream.scores.asked == 0

@@ -87,6 +87,18 @@ async def test_what_was_said_is_recognised_at_the_pause_and_not_again_at_the_end
     assert kinds(events) == ["transcript-start", "transcript-chunk", "transcript", "transcript-stop"]
 
 
+async def test_recognising_ahead_can_be_switched_off(tmp_path: Path) -> None:
+    async with run_server(tmp_path, only_fakes(tmp_path, languages=["en"], listening={"ahead": False})) as server:
+        async with client_of(server) as client:
+            await begin(client, speech() + silence(0.7))
+            await client.write_event(Event(type="ping"))
+            await answer(client, "pong")
+            assert heard(server) == []
+            await client.write_event(AudioStop().event())
+            assert "seconds at" in transcript(await answer(client, "transcript-stop"))
+    assert len(heard(server)) == 1
+
+
 async def test_speech_that_goes_on_is_recognised_whole(server: ServerProcess) -> None:
     before = len(heard(server))
     async with client_of(server) as client:
