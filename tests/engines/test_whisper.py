@@ -183,8 +183,6 @@ def test_a_model_is_missing_until_its_folder_is_complete(tmp_path: Path) -> None
         missing = whisper_missing(options)
         assert missing is not None
         assert missing.startswith(f"faster-whisper has no model in {tmp_path / 'faster-whisper'}. Run: ./run.sh ")
-            f"faster-whisper has no model in {tmp_path / 'faster-whisper'}. Run: ./run.sh engines"
-        )
         (folder / name).touch()
     assert whisper_missing(options) is None
     assert whisper_folder(options) == whisper_folder({**options, "model": "small"}) == folder
