@@ -134,6 +134,7 @@ class App:
         """How the settings are read again; None: there is nothing to read."""
 
         def speech(settings: Settings) -> Speech:
+            llm.use(settings.text.llm.settings)
             return Speech(settings, pool, lambda: voices.catalogue, self.metrics, activity, llm=llm)
 
         self._speech = speech

@@ -179,10 +179,11 @@ async def _transcribe(app: App, name: str, chosen: argparse.Namespace, *, alone:
             async for piece in heard:
                 pieces.append(piece)  # noqa: PERF401 - one after another is the point
     _progress("")
-    text = "".join(piece.text for piece in pieces).strip()
+    raw = "".join(piece.text for piece in pieces).strip()
+    text = await app.speech.polish(raw, listening, next((piece.language for piece in pieces if piece.language), None))
     if chosen.json:
         segments = [{**asdict(piece), "text": piece.text.strip()} for piece in joined(pieces)]
-        print(json.dumps({"file": name, "text": text, "segments": segments}, ensure_ascii=False))
+        print(json.dumps({"file": name, "text": text, "raw_text": raw, "segments": segments}, ensure_ascii=False))
     else:
         print(text if alone else f"{name}: {text}")
     sys.stdout.flush()

@@ -49,6 +49,10 @@ class Llm:
         self._places = asyncio.Semaphore(_MOST_AT_ONCE)
         self._odd = 0
 
+    def use(self, settings: Path) -> None:
+        """Take other settings from now on: config.yml was read again."""
+        self._files = LlmFiles(settings)
+
     async def aclose(self) -> None:
         """Close its connections."""
         if self._client is not None:
