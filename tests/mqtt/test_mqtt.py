@@ -12,6 +12,7 @@ import pytest
 from wyoming.event import Event
 
 from tests.e2e.dialogue import WORD, ask, kinds, say
+from tests.llm_server import llm_server
 from tests.mqtt.broker import AVAILABILITY, DEVICE, PREFIX, STATE, Broker, Ear, config, open_broker
 from tests.process import log_line, log_lines, run_server, until
 
@@ -81,6 +82,17 @@ async def test_a_recording_comes_back_as_text(tmp_path: Path, broker: Broker) ->
         await log_line(tmp_path / "server" / "log", "hear 0.50 en")
         await ear.say(f"{PREFIX}/transcribe", recording())
         assert (await ear.told(f"{PREFIX}/transcript", 2))["id"] == "none"
+
+
+async def test_transcript_is_as_config_wants_it(tmp_path: Path, broker: Broker) -> None:
+    with llm_server() as llm:
+        settings = str(llm.write_settings(tmp_path / "llm"))
+        text = {"text": {"llm": {"settings": settings, "use_llm_stt": True}}}
+        configured = config(tmp_path / "server", broker, more=text)
+        async with run_server(tmp_path / "server", configured), broker.ear() as ear:
+            await ready(ear)
+            await ear.say(f"{PREFIX}/transcribe/first/en", recording())
+            assert (await ear.told(f"{PREFIX}/transcript"))["text"] == "0.5 SECONDS AT 0.50"
 
 
 MISTAKES = [

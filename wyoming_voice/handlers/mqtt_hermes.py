@@ -25,7 +25,7 @@ from wyoming_voice.voices import VoiceChoice
 
 from .mqtt_link import BrokerLink
 from .mqtt_outbox import Outgoing
-from .mqtt_speech import SITE, level, read_json, speak
+from .mqtt_speech import SITE, level, read, read_json, speak
 from .mqtt_state import Application
 
 Fail = Callable[[VoiceError], None]
@@ -153,9 +153,8 @@ class Hermes:
         async with (
             self._recording(session.site) as recording,
             aclosing(self._until_silence(recording) if stops else self._frames(recording)) as audio,
-            self._app.speech.transcribe(Listening(audio=audio, language=language)) as pieces,
         ):
-            text = "".join([piece.text async for piece in pieces]).strip()
+            text = await read(self._app.speech, Listening(audio=audio, language=language))
         seconds = round(asyncio.get_running_loop().time() - began, 3)
         said = {"text": text, "likelihood": 1.0, "seconds": seconds, "lang": language, **session.spelled()}
         await self._publish("hermes/asr/textCaptured", _json(said))

@@ -160,8 +160,7 @@ class Transcribed:
 async def transcribe(
     speech: Speech, recording: bytes, language: str | None, model: str | None, most_seconds: float
 ) -> Transcribed:
-    """Transcribe a recording of any format. Raises as Speech and the codec do."""
-    heard: list[str] = []
+    """Transcribe a recording of any format, as it is to be read. Raises as Speech and the codec do."""
     size = 0
     async with aclosing(in_thread(decode(BytesIO(recording), HEARD, max_seconds=most_seconds))) as audio:
 
@@ -171,9 +170,15 @@ async def transcribe(
                 size += len(pcm)
                 yield pcm
 
-        async with (
-            aclosing(counted()) as sound,
-            speech.transcribe(Listening(audio=sound, language=language, model=model)) as pieces,
-        ):
-            heard += [piece.text async for piece in pieces]
-    return Transcribed("".join(heard).strip(), round(size / HEARD.byte_rate, 3))
+        async with aclosing(counted()) as sound:
+            text = await read(speech, Listening(audio=sound, language=language, model=model))
+    return Transcribed(text, round(size / HEARD.byte_rate, 3))
+
+
+async def read(speech: Speech, listening: Listening) -> str:
+    """Hear audio to its end, and return what is to be read of it."""
+    async with speech.transcribe(listening) as pieces:
+        heard = [piece async for piece in pieces]
+    raw = "".join(piece.text for piece in heard).strip()
+    language = next((piece.language for piece in heard if piece.language), None)
+    return await speech.polish(raw, listening, language) if raw else ""
