@@ -5,6 +5,7 @@ import logging
 import re
 import secrets
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -53,6 +54,7 @@ ROUTES: Final = (
     *listen.ROUTES,
     *deepgram_listen.ROUTES,
 )
+_PRUNE_SECONDS: Final = 600.0
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _GUARD: Final = web.AppKey("guard", Guard)
 
@@ -83,9 +85,11 @@ async def open_bridge(app: App) -> AsyncIterator["BridgeServer | None"]:
         entrance = Entrance(runner.server, settings.limits, bridge.known)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(entrance, host, port, ssl=_tls(settings), backlog=256)
+        pruning = asyncio.create_task(_keep_pruned(bridge.outputs), name="remove old files")
         try:
             yield BridgeServer(bridge, server)
         finally:
+            pruning.cancel()
             server.close()
     finally:
         await runner.cleanup()
@@ -176,6 +180,16 @@ def split_address(address: str) -> tuple[str, int]:
     """Split HOST:PORT, as the settings have checked it."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+async def _keep_pruned(outputs: Outputs) -> None:
+    """Remove files when they are old, also while nobody makes new ones."""
+    while True:
+        try:
+            await asyncio.to_thread(outputs.prune, time.time())
+        except OSError as error:
+            _LOGGER.warning("Old files in %s cannot be removed: %s", outputs.folder, error.strerror)
+        await asyncio.sleep(min(_PRUNE_SECONDS, outputs.keep_seconds))
 
 
 def outputs_of(settings: Settings) -> Outputs:

@@ -24,9 +24,9 @@ $("make-file").addEventListener("change", async () => {
   if (!file) return;
   tell($("make-status"), t("make-recognising"));
   try {
-    const { text } = await askJson("stt", { method: "POST", body: form({ file }) });
+    const { raw_text: text } = await askJson("stt", { method: "POST", body: form({ file }) });
     if ($("make-file").files[0] !== file || $("make-text").value) return;
-    $("make-text").value = text;
+    $("make-text").value = text; // as it was said: digits and corrections are for readers
     tell($("make-status"), t("make-confirm"));
   } catch {
     tell($("make-status"), t("make-write")); // nobody hears this language here: whoever made the recording knows

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from http_bridge.output import Outputs, stamp
-from tests.bridge.door import Door, open_door
+from tests.bridge.door import Door, open_door, until
 
 NAME = "speech_20260101T000000-000000Z.ogg"
 
@@ -130,3 +130,12 @@ async def test_windows_sees_the_file_by_another_name(tmp_path: Path) -> None:
         spoken = await reply.json()
     assert spoken["windows_path"].startswith("\\\\wsl.localhost\\")
     assert spoken["windows_path"].endswith(spoken["path"].replace("/", "\\"))
+
+
+async def test_old_files_are_removed_while_nobody_makes_new_ones(tmp_path: Path, folder: Path) -> None:
+    left = write(Outputs(folder, 1, 1), "speech_1.ogg", 10, 1)
+    async with open_door(tmp_path, data_dir="data", outputs={"keep_hours": 1 / 3600}) as door:
+        await until(lambda: not left.exists())
+        async with door.client.post(f"{door.url}/tts", json={"text": "Hello."}) as reply:
+            made = Path((await reply.json())["path"])
+        await until(lambda: not made.exists())
