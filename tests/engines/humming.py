@@ -16,7 +16,7 @@ def humming(seconds: float, *, rate: int = 24_000, pitch: float = 120.0) -> NDAr
     syllable = np.clip(np.sin(2 * np.pi * 3 * time), 0, 1) ** 0.5 * (np.floor(3 * time) % 6 < 5)
     noise = np.random.default_rng(0).standard_normal(len(time)) * 0.002
     hummed = buzz * syllable + noise
-    return (0.5 * hummed / np.abs(hummed).max()).astype(np.float32)
+    return np.asarray(0.5 * hummed / np.abs(hummed).max(), np.float32)
 
 
 def hum(path: Path, seconds: float = 6.0, *, rate: int = 24_000, pitch: float = 120.0) -> str:

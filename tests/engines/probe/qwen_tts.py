@@ -100,7 +100,7 @@ def cases(models: Path, recording: str) -> dict[str, Case]:
             base,
             base.writer.cloned(TEXT, "russian", known),
             partial(clone, ref_text="как дела"),
-            len(known.codes),
+            0 if known.codes is None else len(known.codes),
         ),
         "recording without text": Case(
             base, base.writer.cloned(TEXT, "russian", heard), partial(clone, x_vector_only_mode=True)
@@ -233,7 +233,7 @@ def prompts(models: Path, recording: str) -> object:
     write = model.writer.speaker
 
     def same(one: Prompt, other: Prompt) -> bool:
-        return one.embeds.shape == other.embeds.shape and torch.allclose(one.embeds, other.embeds)
+        return bool(one.embeds.shape == other.embeds.shape and torch.allclose(one.embeds, other.embeds))
 
     styled = [write(TEXT, "auto", "ryan", style) for style in (None, "loud")]
     model.package.model.tts_model_size = "0b6"
@@ -247,7 +247,7 @@ def prompts(models: Path, recording: str) -> object:
         "english is the dialect": same(write(TEXT, "auto", "eric", None), write(TEXT, "english", "eric", None)),
         "a style is nothing": same(*styled),
         "a style is nothing to a small model": same(*small),
-        "frames": [len(voice.codes) for voice in (single, double, mixed, seven)],
+        "frames": [0 if voice.codes is None else len(voice.codes) for voice in (single, double, mixed, seven)],
         "texts": [voice.text for voice in (single, double, mixed)],
         "embedding": float((single.embedding - double.embedding).abs().max()),
     }
@@ -255,7 +255,7 @@ def prompts(models: Path, recording: str) -> object:
 
 def options(models: Path, _recording: str) -> object:
     """Load with wrong options and broken weights; returns what is said of each."""
-    wrong = [
+    wrong: list[dict[str, object]] = [
         {"temperature": "hot"},
         {"top_p": 3},
         {"first_frames": 0},
@@ -267,7 +267,8 @@ def options(models: Path, _recording: str) -> object:
     shutil.copytree(models / "custom_voice", broken)
     (broken / "model.safetensors").write_bytes(b"nothing")
     said = []
-    for given in [*wrong, {"model": str(broken)}]:
+    wrong.append({"model": str(broken)})
+    for given in wrong:
         try:
             QwenTts({"model": str(models / "custom_voice"), "data_dir": tempfile.mkdtemp(), **given})
         except EngineUnavailable as error:

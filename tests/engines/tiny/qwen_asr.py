@@ -13,6 +13,7 @@ import json
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from qwen_asr.core.transformers_backend import (
@@ -114,7 +115,7 @@ def make_config(tokenizer: Qwen2TokenizerFast, size: str = "tiny", **top: object
     """Return the released configuration, with layers of a size; the windows are the same in all."""
     encoder, decoder = SIZES[size]
     heads = {"num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128}
-    text = {"vocab_size": len(tokenizer), **heads, **decoder}
+    text: dict[str, Any] = {"vocab_size": len(tokenizer), **heads, **decoder}
     sections = [text["head_dim"] // 2 - 2 * (text["head_dim"] * 5 // 32), *[text["head_dim"] * 5 // 32] * 2]
     ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("audio_pad", "audio_start", "audio_end")}
     thinker = {
