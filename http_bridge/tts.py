@@ -44,7 +44,9 @@ class SpeechRequest(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     text: str = Field(description="What to say; Markdown, emoji and addresses are not read as symbols")
-    voice: str | None = Field(default=None, description="A name from /voices")
+    voice: str | None = Field(
+        default=None, description="A name from /voices; with a recording or a description, also of /engines"
+    )
     speaker: str | None = Field(default=None, description="Of a voice that has several")
     language: str | None = Field(default=None, description="Choose the voice by language: ru, en, …")
     voice_description: str | None = Field(default=None, description="A voice in words, for engines that design voices")

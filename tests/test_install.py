@@ -227,6 +227,18 @@ async def test_packages_that_do_not_load_here_are_notput_in_place(
         await build(engines()["espeak"], nothing, tmp_path / "made", asyncio.Lock())
 
 
+async def test_two_names_of_one_engine_are_one_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in OFFLINE.items():
+        monkeypatch.setenv(name, value)
+    settings = settings_for(tmp_path, engines={"second": {"type": "espeak"}})
+    assert await install(settings, ["espeak", "second"]) == 1
+    assert capsys.readouterr().err.count("Installing eSpeak NG") == 1
+    environment(tmp_path, "espeak").mkdir(parents=True)
+    assert await remove(settings, ["espeak", "second"]) == 0
+
+
 async def test_two_installations_do_not_meet(tmp_path: Path) -> None:
     with locked(tmp_path / "engines"), pytest.raises(Busy, match="Another installation"):
         await install(settings_for(tmp_path), ["espeak"])

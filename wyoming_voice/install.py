@@ -48,7 +48,8 @@ async def install(settings: Settings, names: Sequence[str], weights: Weights | N
     specs = {name: _spec(settings, name) for name in names}
     if [spec.name for spec in specs.values()] == ["rhvoice"]:
         return await _install_rhvoice()
-    lacking = [spec for spec in specs.values() if weights is None or not _is_installed(settings, spec)]
+    unlike = {spec.name: spec for spec in specs.values()}  # two names of the user's own may stand for one engine
+    lacking = [spec for spec in unlike.values() if weights is None or not _is_installed(settings, spec)]
     files = {spec.name: _file(spec) for spec in lacking}
     for name, spec in specs.items():
         _say(_licence(spec, _options(settings, name), weights))
@@ -117,7 +118,7 @@ async def _bring(settings: Settings, name: str, spec: EngineSpec, weights: Weigh
 async def remove(settings: Settings, names: Sequence[str], *, weights: bool = False) -> int:
     """Remove engines' own environments, and the weights of their models if asked to; raises UnknownEngine."""
     specs = {name: _spec(settings, name) for name in names}
-    statuses = [_remove(settings, spec) for spec in specs.values()]
+    statuses = [_remove(settings, spec) for spec in {spec.name: spec for spec in specs.values()}.values()]
     if not weights:
         return max(statuses)
     for name, spec in specs.items():
