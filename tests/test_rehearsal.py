@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.conftest import ROOT
 from tests.process import DEADLINE
+from tests.test_doctor import config_for, doctor
 from wyoming_voice import rehearsal
 from wyoming_voice.activity import Detector
 from wyoming_voice.listening import HEARD
@@ -41,6 +43,11 @@ async def test_cut_in_the_middle_of_speech_is_told(monkeypatch: pytest.MonkeyPat
     everywhere = Recorded(whole.pcm, np.ones_like(whole.speech))
     monkeypatch.setattr(rehearsal, "recorded", lambda: everywhere)
     assert "where somebody speaks" in (await rehearse("silero")).text
+
+
+async def test_doctor_rehearses_with_the_detector_of_the_settings(tmp_path: Path) -> None:
+    report = await doctor(tmp_path, config_for(tmp_path, listening={"vad": "webrtc"}))
+    assert report.line("long recordings")[0] == "✓"
 
 
 def test_script_checks_it_without_a_network() -> None:
