@@ -2,7 +2,8 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from .speech import Listening, once
 
 KEPT: Final = PcmFormat(24_000, 2, 1)
 """How references are kept: mono, the rate of the engines that clone."""
+_LOOKING: Final = ThreadPoolExecutor(2, "reference")
+"""Looks at recordings, which takes 100 MB each for half a second: however many come, no more at once."""
 _LONGEST: Final = 120.0  # seconds that are decoded before a recording is told to be too long
 
 
@@ -66,7 +69,7 @@ async def draft(app: App, wanted: Enrolment) -> Draft:
     recordings: list[tuple[bytes, str | None]] = []
     recognised = False
     for recording in wanted.recordings:
-        pcm = await asyncio.to_thread(read_reference, recording.file)
+        pcm = await _in_turn(lambda one: read_reference(one.file), recording)
         text = _text(recording)
         if text is None:
             text = await _recognise(app, pcm, wanted)
@@ -100,7 +103,7 @@ async def borrow(app: App, recordings: Sequence[Recording]) -> AsyncIterator[tup
     if len(recordings) > MOST_REFERENCES:
         raise TooLarge(f"A voice may have {MOST_REFERENCES} recordings.")
     texts = [_text(recording) for recording in recordings]
-    decoded = [await asyncio.to_thread(lambda one: _flac(read_reference(one.file)), one) for one in recordings]
+    decoded = [await _in_turn(lambda one: _flac(read_reference(one.file)), one) for one in recordings]
     if not decoded:
         yield ()
         return
@@ -139,6 +142,10 @@ async def _recognise(app: App, pcm: bytes, wanted: Enrolment) -> str | None:
         raise EngineUnavailable(
             f"{error.text} Or write down what the recording says, and send it as its text."
         ) from error
+
+
+async def _in_turn(work: Callable[[Recording], bytes], recording: Recording) -> bytes:
+    return await asyncio.get_running_loop().run_in_executor(_LOOKING, work, recording)
 
 
 def _text(recording: Recording) -> str | None:
