@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from .breaker import Breaker
 from .errors import EngineUnavailable
 from .llm_file import LlmFiles, LlmSettings, Task
-from .llm_reply import nonsense, room, stripped
+from .llm_reply import nonsense, room, stripped, thinks
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -82,7 +82,7 @@ class Llm:
         try:
             settings = self._files.settings()
             prompt = self._files.prompt(task, language, context=context, terms=", ".join(terms))
-            said = await self._ask(settings, _messages(prompt, before, text), room(text) + _THOUGHTS)
+            said = await self._ask(settings, _messages(prompt, before, text), room(text))
         except (_Failed, EngineUnavailable) as error:
             if self._breaker.fail():
                 _LOGGER.warning("The language model is left out for a while: %s", error)
@@ -160,7 +160,7 @@ async def _stream(
     from openai import APIConnectionError, APIStatusError, OpenAIError, omit  # noqa: PLC0415 - loaded when it is used
 
     parts: list[str] = []
-    left, finish, first = most, None, True
+    left, finish, first, thoughtful = most, None, True, False
     try:
         stream = await client.chat.completions.create(
             model=settings.model,
@@ -180,7 +180,10 @@ async def _stream(
                     left -= len(said)
                     finish = choice.finish_reason or finish
                 if left < 0:
-                    return "".join(parts)  # too long to be used
+                    if thoughtful or not thinks("".join(parts)):
+                        return "".join(parts)  # too long to be used
+                    thoughtful = True
+                    left += _THOUGHTS
     except APIStatusError as error:
         raise _Failed(f"{settings.base_url} answers {error.status_code}") from None
     except APIConnectionError:

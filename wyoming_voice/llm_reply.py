@@ -22,6 +22,11 @@ def room(text: str) -> int:
     return FACTOR * len(text) + SPARE
 
 
+def thinks(reply: str) -> bool:
+    """Tell whether a reply that still arrives begins with thoughts."""
+    return reply.lstrip().startswith("<think>")
+
+
 def stripped(reply: str) -> str:
     """Take off what is around a reply: the thoughts of a model that thinks aloud, a fence around it all."""
     said = _THOUGHT.sub("", reply, count=1).strip()

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from wyoming.event import Event
 
+from tests.bridge.door import open_door
 from tests.e2e.dialogue import ask, say, stream
 from tests.llm_server import LlmServer, llm_server
 from tests.process import ServerProcess, log_line, log_lines, only_fakes, read_until, run_server, until
@@ -148,3 +149,24 @@ async def test_settings_that_are_wrong_are_told_and_done_without(server: ServerP
     await asyncio.gather(*(ask(server, say("Nothing there.")) for _ in range(3)))
     assert spoken(server) == ["Nothing there."] * 3
     assert server.complained.count("settings.yml: base_url") == 1
+
+
+async def test_over_http_the_model_is_asked_once_and_its_words_are_told(tmp_path: Path, llm: LlmServer) -> None:
+    settings = llm.write_settings(tmp_path / "llm")
+    outputs = {"folder": str(tmp_path / "outputs")}
+    async with open_door(tmp_path, text={"llm": {"settings": str(settings)}}, outputs=outputs) as door:
+        asked = {"text": "Is it on? Yes.", "use_llm_tts": True}
+        async with door.client.post(f"{door.url}/tts", json=asked) as reply:
+            assert (await reply.json())["processed_text"] == "IS IT ON? YES."
+        assert llm.texts() == ["Is it on?", "Yes."]
+        async with door.client.post(f"{door.url}/tts/wav", json={"text": "Is it off?", "use_llm": True}) as reply:
+            assert reply.headers["X-Processed-Text-Length"] == "10"
+            await reply.read()
+        async with door.client.ws_connect(f"{door.url}/tts/speak-streaming?use_llm_tts=true") as socket:
+            await socket.send_json({"type": "Speak", "text": "So it is."})
+            await socket.send_json({"type": "Close"})
+            async for _ in socket:
+                pass
+        async with door.client.post(f"{door.url}/tts", json={"text": "Without it."}) as reply:
+            assert (await reply.json())["processed_text"] == "Without it."
+    assert llm.texts() == ["Is it on?", "Yes.", "Is it off?", "So it is."]
