@@ -19,6 +19,7 @@ from .long import long
 from .normalize import text
 from .outside import outside
 from .report import Table, machine, progress
+from .scaling import scaling, starting
 from .start import start
 from .steps import steps
 from .upload import upload
@@ -35,6 +36,7 @@ TABLES: Final[dict[str, tuple[Callable[[], Awaitable[Table]], ...]]] = {
     "accuracy": (accuracy,),
     "outside": (outside,),
     "start": (start,),
+    "scaling": (scaling, starting),
     "http": (http,),
     "streams": (streams,),
     "upload": (upload,),

@@ -35,6 +35,8 @@ class Spoken:
     rate: int = 0
     pcm: bytes = b""
     """The audio, where it was asked for."""
+    chunks: int = 0
+    """Events that the audio came in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ async def ask(client: AsyncTcpClient, question: Event, answer: type[Eventable]) 
 async def speak(port: int, text: str, voice: str, *, keep: bool = False) -> Spoken:
     """Speak over a connection of its own, as Home Assistant does."""
     started = perf_counter()
-    first, rate, length = 0.0, 1, 0
+    first, rate, length, chunks = 0.0, 1, 0, 0
     kept = bytearray()
     async with connect(port) as client:
         await client.write_event(Synthesize(text, SynthesizeVoice(voice)).event())
@@ -78,11 +80,12 @@ async def speak(port: int, text: str, voice: str, *, keep: bool = False) -> Spok
                 rate = event.data["rate"]
                 audio = event.payload or b""
                 length += len(audio)
+                chunks += 1
                 if keep:
                     kept += audio
         last = perf_counter() - started
     assert length, "a voice that says nothing cannot be measured"
-    return Spoken(first, last, length / 2 / rate, rate, bytes(kept))
+    return Spoken(first, last, length / 2 / rate, rate, bytes(kept), chunks)
 
 
 async def hear(

@@ -1,6 +1,7 @@
-"""A Ray cluster of this machine, in a process of its own: ``add`` and ``kill NUMBER`` are lines of its standard input.
+"""A Ray cluster of this machine, in a process of its own: told what to do by lines of its standard input.
 
-It answers each with a line, the first with the cluster's address. Everything it writes is below ``RAY_TMPDIR``.
+``grow NUMBER`` adds nodes up to so many, ``kill`` ends the oldest. It answers each with a line, and first of all with
+the cluster's address. Everything it writes is below ``RAY_TMPDIR``.
 """
 
 import os
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from ray._private.node import Node
 from ray.cluster_utils import Cluster
 
 _MEMORY: Final = 80_000_000
@@ -21,15 +23,16 @@ def main() -> None:
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": _MEMORY}
     )
-    nodes = []
+    nodes: list[Node] = []
     try:
         print(cluster.address, file=answers, flush=True)
         for line in sys.stdin:
             match line.split():
-                case ["add"]:
-                    nodes.append(cluster.add_node(num_cpus=1, resources={"voices": 1}, object_store_memory=_MEMORY))
-                case ["kill", number]:
-                    cluster.remove_node(nodes[int(number)], allow_graceful=False)
+                case ["grow", most]:
+                    while len(nodes) < int(most):
+                        nodes.append(cluster.add_node(num_cpus=1, resources={"voices": 1}, object_store_memory=_MEMORY))
+                case ["kill"]:
+                    cluster.remove_node(nodes.pop(0), allow_graceful=False)
             print("done", file=answers, flush=True)
     finally:
         cluster.shutdown()

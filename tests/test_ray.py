@@ -1,6 +1,7 @@
 """Workers on a Ray cluster of two nodes, all on this machine: placed, lost, started again, and gone with the server."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from tests.process import (
     only_fakes,
     read_until,
     run_server,
+    start,
     until,
 )
 
@@ -100,7 +102,8 @@ def cluster(home: Path) -> Iterator[RayCluster]:
 def configured(
     tmp_path: Path, home: Path, cluster: RayCluster, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., dict[str, Any]]:
-    """Make a configuration whose engines run on the cluster, one worker a node."""
+    """Make a configuration whose engines run on the cluster, of two nodes, one worker a node."""
+    cluster.do("grow 2")
     for name, value in (("HOME", home), ("RAY_TMPDIR", home), ("RAY_AUTH_MODE", "disabled")):
         monkeypatch.setenv(name, str(value))
 
@@ -146,14 +149,12 @@ class TestCluster:
     async def test_a_node_is_killed_in_the_middle_of_speech(
         self, tmp_path: Path, cluster: RayCluster, configured: Callable[..., dict[str, Any]]
     ) -> None:
-        await cluster.change("add")
-        await cluster.change("add")
         async with run_server(tmp_path, configured(workers={"min": 2, "max": 2})) as server:
             await loaded(server, 2)  # before anybody asks
             clients = await both_busy(server, "Endless one", "Endless two")
             for client in clients:
                 await read_until(client, "audio-chunk")
-            await cluster.change("kill 0")
+            await cluster.change("kill")
             ends = [asyncio.create_task(answer(client, "audio-stop")) for client in clients]
             (lost,), (going,) = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             code, why = refused(await lost)
@@ -164,11 +165,11 @@ class TestCluster:
                 await client.disconnect()
             assert words(await ask(server, say("Others go on."))) == 3
 
-            await cluster.change("add")
+            await cluster.change("grow 2")
             await loaded(server, 3)  # the lost one is started again where there is room
             clients = await both_busy(server, "Closed first", "Closed second")
             both = cluster.workers()
-            await cluster.change("kill 1")
+            await cluster.change("kill")
             await until(lambda: not all(map(alive, both)))
             (tmp_path / "first").touch()
             (tmp_path / "second").touch()
@@ -179,3 +180,54 @@ class TestCluster:
                 "one was tried elsewhere"
             )
         await until(lambda: cluster.workers() == [])
+
+    async def test_workers_come_while_requests_wait_and_go_when_they_are_idle(
+        self, tmp_path: Path, cluster: RayCluster, configured: Callable[..., dict[str, Any]]
+    ) -> None:
+        assert cluster.workers() == []
+        async with run_server(tmp_path, configured(workers={"min": 1, "max": 2}, ttl=0.5)) as server:
+            await loaded(server, 1)
+            clients = await both_busy(server, "Endless", "Endless and endless")  # for the second another one comes
+            assert len(cluster.workers()) == 2
+            for client in clients:
+                await client.disconnect()
+            await until(lambda: len(cluster.workers()) == 1)
+            assert words(await ask(server, say("Here we are."))) == 3
+
+    async def test_workers_end_when_the_server_is_killed(
+        self, tmp_path: Path, cluster: RayCluster, configured: Callable[..., dict[str, Any]]
+    ) -> None:
+        server = await start(tmp_path, configured(preload=True), uri="tcp://127.0.0.1:0")
+        async with asyncio.timeout(60):
+            while not cluster.workers():
+                await asyncio.sleep(0.05)
+        server.kill()
+        await server.wait()
+        await until(lambda: cluster.workers() == [])
+
+    async def test_room_that_no_node_has_is_told_with_what_was_asked_for(
+        self, tmp_path: Path, cluster: RayCluster, configured: Callable[..., dict[str, Any]]
+    ) -> None:
+        config = configured(start_timeout=8.0)
+        config["engines"]["fake"]["ray"]["num_gpus"] = 3
+        async with run_server(tmp_path, config) as server:
+            code, why = refused(await ask(server, say("No room.")))
+            assert code == "engine-unavailable"
+            assert "No node of the Ray cluster has room for Fake (num_gpus 3.0" in why
+
+
+async def test_without_ray_it_is_said_what_to_run(tmp_path: Path) -> None:
+    (tmp_path / "ray.py").write_text("raise ImportError('No module named ray')")
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", str(ROOT / "wyoming_voice" / "ray_launch.py"), json.dumps({"address": "x:1", "seconds": 1})),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    said = json.loads(await child.stdout.readline())
+    assert said["code"] == "engine-unavailable"
+    assert "pip install" in said["text"]
+    child.stdin.close()
+    await child.wait()

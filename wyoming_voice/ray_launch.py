@@ -61,6 +61,7 @@ class Host:
 
 def hold(asked: dict[str, Any], announce: TextIO) -> int:
     """Start a worker on the cluster, announce it, and wait until it has ended; returns the exit status."""
+    until = monotonic() + _PLACING * asked["seconds"]
     try:
         import ray  # noqa: PLC0415 - only where an engine is configured so
         from ray.exceptions import GetTimeoutError, RayError  # noqa: PLC0415
@@ -77,7 +78,7 @@ def hold(asked: dict[str, Any], announce: TextIO) -> int:
         _announce(announce, text=f"The Ray cluster at {asked['address']} cannot be used: {error}")
         return 1
     try:
-        host, node = _place(share, _PLACING * asked["seconds"])
+        host, node = _place(share, until)
         said, python = ray.get(host.start.remote(node, asked))
         if not said:
             _announce(
@@ -99,7 +100,7 @@ def hold(asked: dict[str, Any], announce: TextIO) -> int:
     return 1
 
 
-def _place(share: dict[str, Any], seconds: float) -> tuple[Any, str]:
+def _place(share: dict[str, Any], until: float) -> tuple[Any, str]:
     """Wait for a node with room; returns the handle of the actor there, and the node's address.
 
     Raises GetTimeoutError. Ray may choose a node that has just died, until its health checks tell.
@@ -114,7 +115,6 @@ def _place(share: dict[str, Any], seconds: float) -> tuple[Any, str]:
         scheduling_strategy="SPREAD",  # another node, where there is one
         max_restarts=0,  # the server's pool decides what is started in its place
     )
-    until = monotonic() + seconds
     while True:
         placed = host.remote()
         try:
