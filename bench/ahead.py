@@ -20,6 +20,7 @@ _LONGEST: Final = 8.0
 """Seconds of what may be called a command."""
 _TRAILING: Final = 0.7
 """Seconds of silence after which Home Assistant ends the audio."""
+_LEAST_ROOM: Final = 0.1
 _ROUNDS: Final = 6
 _GOAL: Final = 0.020
 
@@ -34,7 +35,7 @@ async def ahead() -> Table:
         }
         for language in _LANGUAGES:
             said = [one for one in recordings() if one.language == language and not one.derived]
-            commands = [(one, _ended(one)) for one in said if one.seconds <= _LONGEST]
+            commands = [(one, pcm) for one in said if one.seconds <= _LONGEST and (pcm := _ended(one)) is not None]
             for model in models(language) if commands else ():
                 rows += await _rows(servers, model, commands)
     return Table(
@@ -82,13 +83,15 @@ def _figures(how: str, took: dict[str, list[Transcribed]]) -> tuple[str, ...]:
     )
 
 
-def _ended(one: Recording) -> bytes:
-    """End a recording as a microphone does: what was recorded after the speech, then noise as loud as the quietest."""
+def _ended(one: Recording) -> bytes | None:
+    """End a recording as a microphone does: with the room after the speech, there and back again where it is short.
+
+    Other noise would not do: Silero takes what begins to hiss for a consonant. None: it ends with the speech.
+    """
     samples = samples_of(one.pcm)
     end = reference(samples).end * FRAME
     trailing = round(_TRAILING * RATE)
-    kept = samples[: end + trailing]
-    blocks = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
-    quiet = float(np.quantile(np.sqrt((blocks**2).mean(axis=1)), 0.05))
-    noise = np.random.default_rng(0).standard_normal(end + trailing - len(kept)) * quiet
-    return pcm_of(np.concatenate([kept, noise]))
+    room = samples[end : end + trailing]
+    if len(room) < _LEAST_ROOM * RATE:
+        return None
+    return pcm_of(np.concatenate([samples[:end], np.pad(room, (0, trailing - len(room)), mode="reflect")]))

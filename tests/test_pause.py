@@ -64,7 +64,16 @@ async def test_silence_after_speech_is_a_pause_and_silence_before_it_is_none(str
     assert not stream.pause.nobody
     await stream.hear(0.0, 0.32)
     assert stream.pause.after_speech == pytest.approx(0.32)
-    await stream.hear(0.4, SECONDS)  # a little below the threshold: what has begun goes on
+
+
+async def test_what_has_begun_goes_on_a_little_below_the_threshold_and_begins_again_only_at_it(stream: Stream) -> None:
+    await stream.hear(1.0, 0.5)
+    await stream.hear(0.4, 0.32)
+    assert stream.pause.after_speech == 0
+    await stream.hear(0.0, 0.32)
+    await stream.hear(0.4, 0.32)
+    assert stream.pause.after_speech == pytest.approx(0.64)
+    await stream.hear(0.6, SECONDS)
     assert stream.pause.after_speech == 0
 
 

@@ -5,7 +5,8 @@ from typing import Final, Protocol
 
 from .listening import HEARD, Cutter
 
-# Silero's own: as speech counts what is at the threshold, and what has begun goes on a little below it.
+# Silero's own (VADIterator): as speech counts what is at the threshold, and what has begun goes on a little below it;
+# after a pause it begins again at the threshold only.
 BEGINS: Final = 0.5
 GOES_ON: Final = 0.35
 # Measured for the gate (engines/gate.py): words of 0.14 s hold 3 chunks in a row, noise, tones and knocks never 2.
@@ -146,12 +147,12 @@ class Endpointer:
         return [SpeechStarted(start), *self._cut(self._utterance, held)]
 
     def _follow(self, utterance: _Utterance, chunk: bytes, score: float) -> list[Event]:
-        utterance.tail += chunk
-        if score >= GOES_ON:
+        if score >= (BEGINS if utterance.tail else GOES_ON):
             utterance.end = self.now
-            held = bytes(utterance.tail)
+            held = bytes(utterance.tail) + chunk
             utterance.tail.clear()
             return list(self._cut(utterance, held))
+        utterance.tail += chunk
         return self.finish() if len(utterance.tail) >= self._trailing else []
 
     def _cut(self, utterance: _Utterance, pcm: bytes) -> list[SpeechPiece]:

@@ -62,4 +62,5 @@ class Pause:
             self._run = self._run + 1 if score >= BEGINS else 0
             if self._spoken is None and self._run >= _RUN:
                 self._spoken = self._heard
-            self._silent = 0.0 if score >= GOES_ON else self._silent + len(chunk) / HEARD.byte_rate
+            speech = score >= (BEGINS if self._silent else GOES_ON)
+            self._silent = 0.0 if speech else self._silent + len(chunk) / HEARD.byte_rate
