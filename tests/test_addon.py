@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from wyoming_voice.addon import CONTAINER, ELSEWHERE, HTTP_PORT, PATHS, PORT, brokered, main, read_own, settings
 from wyoming_voice.config import Settings, load
+from wyoming_voice.llm_file import LlmFiles
 
 from .conftest import ROOT
 
@@ -28,6 +29,9 @@ EXAMPLES: dict[str, Any] = {
     "terms": ["Spotify", "Алиса"],
     "http_token": "correct horse",
     "log_level": "debug",
+    "llm_url": "http://192.168.1.5:11434/v1",
+    "use_llm_tts": True,
+    "use_llm_stt": True,
 }
 """Each option that is a setting, with a value that is not the default."""
 
@@ -78,6 +82,9 @@ def test_options_become_settings(written: Written) -> None:
     assert found.listening.endpointing
     assert found.listening.terms == ("Spotify", "Алиса")
     assert found.auth.tokens == ("correct horse",)
+    assert found.text.llm.use_llm_tts
+    assert found.text.llm.use_llm_stt
+    assert found.text.llm.settings == Path("/data/llm.yml")
     assert found.log_level == "debug"
 
 
@@ -213,3 +220,13 @@ def test_options_that_are_no_object_are_named(
     (tmp_path / "options.json").unlink()
     monkeypatch.setattr("sys.stdin", io.StringIO("no JSON"))
     assert main([word for name, file in names.items() for word in (f"--{name}", str(tmp_path / file))]) == 2
+
+
+def test_language_model_of_the_options_has_settings_that_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = tmp_path / "options.json"
+    options.write_text(json.dumps({"llm_url": "http://192.168.1.5:11434/v1", "llm_model": "qwen3"}))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    paths = ("--options", str(options), "--own", str(tmp_path / "none"), "--write", str(tmp_path / "made.yml"))
+    assert main(paths) == 0
+    made = LlmFiles(tmp_path / "llm.yml").settings()
+    assert (made.base_url, made.model) == ("http://192.168.1.5:11434/v1", "qwen3")

@@ -81,8 +81,6 @@ def test_a_mistake_is_named(folder: Path, text: str, said: str) -> None:
 
 
 def test_what_is_missing_or_unreadable_is_named(folder: Path) -> None:
-    with pytest.raises(EngineUnavailable, match="There is no prompt"):
-        LlmFiles(folder / "settings.yml").prompt("tts", "ru")
     (folder / "settings.yml").write_bytes(b"\xff\xfe")
     with pytest.raises(EngineUnavailable, match="cannot be read"):
         LlmFiles(folder / "settings.yml").settings()
@@ -92,3 +90,9 @@ def test_what_is_missing_or_unreadable_is_named(folder: Path) -> None:
     (folder / "settings.yml").unlink()
     with pytest.raises(EngineUnavailable, match="There is no"):
         LlmFiles(folder / "settings.yml").settings()
+
+
+def test_prompts_of_the_program_serve_who_wrote_none(tmp_path: Path) -> None:
+    files = LlmFiles(tmp_path / "settings.yml")
+    for task in ("tts", "stt"):
+        assert files.prompt(task, "ru") != files.prompt(task, "en") == files.prompt(task, "de")

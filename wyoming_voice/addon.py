@@ -31,8 +31,8 @@ CONTAINER: Final[Mapping[Key, object]] = {
     ("discovery", "zeroconf"): False,  # multicast does not leave the container; the Supervisor tells Home Assistant
 }
 """What nobody can choose: the container's folders and ports."""
-ELSEWHERE: Final = frozenset({"install", "mqtt"})
-"""Options that are no settings: the services of the container read them."""
+ELSEWHERE: Final = frozenset({"install", "mqtt", "llm_model"})
+"""Options that are no settings: the services of the container read them, or they go to a file of their own."""
 
 PATHS: Final[Sequence[Key]] = (
     ("outputs", "folder"),
@@ -48,6 +48,9 @@ PATHS: Final[Sequence[Key]] = (
 _LLM: Final = ("text", "llm", "settings")
 _LLM_FILE: Final = "/config/configs/llm/settings.yml"
 """Where the user can put it: beside the own config.yml, as everywhere."""
+
+_LLM_MADE: Final = "/data/llm.yml"
+"""Made of the options, where they name a language model."""
 
 Options = Mapping[str, object]
 """What the Supervisor wrote to /data/options.json, checked against the schema of the add-on's config.yaml."""
@@ -69,7 +72,19 @@ def chosen(options: Options) -> Iterator[tuple[Key, object]]:
         yield ("listening", "terms"), terms
     if token := _text(options.get("http_token")):
         yield ("auth", "tokens"), [token]
+    if _text(options.get("llm_url")):
+        yield _LLM, _LLM_MADE
+    for name in ("use_llm_tts", "use_llm_stt"):
+        if isinstance(wanted := options.get(name), bool):
+            yield ("text", "llm", name), wanted
     yield from _engines(options)
+
+
+def language_model(options: Options) -> dict[str, object] | None:
+    """Return the settings of the language model that the options name; None: they name none."""
+    if url := _text(options.get("llm_url")):
+        return {"base_url": url, "model": _text(options.get("llm_model")) or "default"}
+    return None
 
 
 def _engines(options: Options) -> Iterator[tuple[Key, object]]:
@@ -122,6 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         own = read_own(paths.own)
         options = _object(paths.options.read_text("utf-8"), str(paths.options))
         _write(paths.write, settings(options, own, _object(service or "{}", "the Supervisor's answer about MQTT")))
+        if (model := language_model(options)) is not None:
+            _write(paths.write.parent / Path(_LLM_MADE).name, model)
         load(paths.write, os.environ)
     except ConfigError as error:
         print(f"The server cannot start with these settings:\n{error.text}", file=sys.stderr)

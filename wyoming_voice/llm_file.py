@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .errors import EngineUnavailable
 
 Task = Literal["tts", "stt"]
+_SHIPPED: Final = tuple(  # in a wheel, in a checkout: for those who wrote none of their own
+    Path(__file__).resolve().parent / place for place in ("llm_prompts", "../configs/llm/prompts")
+)
 _LARGEST: Final = 256 * 1024  # bytes of such a file
 
 
@@ -49,13 +52,14 @@ class LlmFiles:
         return self._settings[1]
 
     def prompt(self, task: Task, language: str, **parts: str) -> str:
-        """Return the prompt for a task in a language, else the English one.
+        """Return the prompt for a task in a language, else the English one, else those that come with the program.
 
         A line with ``{name}`` gets the part of this name, and is left out where that is empty.
         """
         folder = self._path.parent / "prompts"
-        for tag in (language.lower().replace("_", "-").partition("-")[0], "en"):
-            text = self._text(folder / f"{task}.{tag}.txt")
+        tags = (language.lower().replace("_", "-").partition("-")[0], "en")
+        for path in (place / f"{task}.{tag}.txt" for place in (folder, *_SHIPPED) for tag in tags):
+            text = self._text(path)
             if text is not None:
                 return "\n".join(line for one in text.splitlines() if (line := _filled(one, parts)) is not None).strip()
         raise EngineUnavailable(f"There is no prompt {folder / f'{task}.{language}.txt'}: copy it from configs/llm.")
