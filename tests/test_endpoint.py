@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Speech
-from wyoming_voice.activity import Activity
+from wyoming_voice.activity import Activity, Detector
 from wyoming_voice.companding import Law, compand, expand
 from wyoming_voice.endpoint import Endpointer, EndpointRules, Event, Quiet, SpeechPiece, SpeechStarted
 from wyoming_voice.errors import WorkerLost
@@ -141,6 +141,20 @@ async def test_streams_are_judged_apart_and_a_lost_process_is_replaced() -> None
                 await one.judge(silent)
     async with activity.stream() as another:
         assert max(score for _, score in await another.judge(silent)) < 0.5
+    await activity.close()
+
+
+async def test_stream_keeps_its_detector_when_another_is_chosen() -> None:
+    chosen: list[Detector] = ["silero"]
+    activity = Activity(lambda: chosen[0])
+    silent = bytes(32_000)
+    async with activity.stream() as before:
+        chosen[0] = "webrtc"
+        async with activity.stream() as after:
+            assert [len(chunk) for chunk, _ in await before.judge(silent)] == [1024] * 31
+            assert [len(chunk) for chunk, _ in await after.judge(silent)] == [960] * 33
+        (retired,) = activity._retired
+    assert retired._child.returncode is not None
     await activity.close()
 
 

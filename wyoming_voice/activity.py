@@ -5,7 +5,7 @@ import os
 import struct
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -45,11 +45,15 @@ class ActivityStream:
 
 
 class Activity:
-    """Starts the process when the first stream wants it, and again when it was lost. Close it at the end."""
+    """Starts the process when the first stream wants it, and again when it was lost. Close it at the end.
 
-    def __init__(self, detector: Detector = "silero") -> None:
+    Where another detector is wanted by then, the next stream gets another process; those under way keep theirs.
+    """
+
+    def __init__(self, detector: Callable[[], Detector] = lambda: "silero") -> None:
         self._detector = detector
         self._process: _Process | None = None
+        self._retired: set[_Process] = set()
         self._starting = asyncio.Lock()
         self._numbers = count(1)
 
@@ -57,14 +61,20 @@ class Activity:
     async def stream(self) -> AsyncIterator[ActivityStream]:
         """Open a stream; raises EngineUnavailable when no detector is installed."""
         async with self._starting:
-            if self._process is None or self._process.lost:
-                await self.close()
-                self._process = await _start(self._detector)
+            detector = self._detector()
+            if self._process is None or self._process.lost or self._process.detector != detector:
+                await self._retire()
+                self._process = await _start(detector)
         process, number = self._process, next(self._numbers)
+        process.streams += 1
         try:
             yield ActivityStream(process, number)
         finally:
             process.forget(number)
+            process.streams -= 1
+            if process in self._retired and not process.streams:
+                self._retired.remove(process)
+                await process.close()
 
     async def warm(self) -> None:
         """Start the process, where a detector is installed, so that the first stream does not wait for it."""
@@ -74,16 +84,26 @@ class Activity:
 
     async def close(self) -> None:
         """End the process."""
-        if self._process is not None:
-            await self._process.close()
-            self._process = None
+        await self._retire()
+        for process in self._retired:
+            await process.close()
+        self._retired.clear()
+
+    async def _retire(self) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.streams and not process.lost:
+            self._retired.add(process)
+        elif process is not None:
+            await process.close()
 
 
 class _Process:
     """Requests go in, and the answers come back in their order."""
 
-    def __init__(self, child: asyncio.subprocess.Process, chunk: int) -> None:
+    def __init__(self, child: asyncio.subprocess.Process, chunk: int, detector: Detector) -> None:
         self.chunk = chunk
+        self.detector = detector
+        self.streams = 0
         self.lost = False
         self._child = child
         self._waiting: deque[asyncio.Future[bytes]] = deque()
@@ -135,7 +155,7 @@ class _Process:
         await self._reader
 
 
-async def _start(detector: str) -> _Process:
+async def _start(detector: Detector) -> _Process:
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "wyoming_voice.engines.activity", detector),
         stdin=asyncio.subprocess.PIPE,
@@ -154,7 +174,7 @@ async def _start(detector: str) -> _Process:
     if word != "chunk":
         await child.wait()
         raise EngineUnavailable(rest or "The process that tells speech from silence does not start.")
-    return _Process(child, int(rest))
+    return _Process(child, int(rest), detector)
 
 
 def _environment() -> Mapping[str, str]:

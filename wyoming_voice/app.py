@@ -177,7 +177,7 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
 
         pool = Pool(_engine_plans(settings, voices.catalogue.places), _device_plans(settings), start)
         stack.push_async_callback(pool.close)
-        activity = Activity(settings.listening.vad)
+        activity = Activity(lambda: app.settings.listening.vad)
         stack.push_async_callback(activity.close)
         llm = Llm(settings.text.llm.settings)
         stack.push_async_callback(llm.aclose)

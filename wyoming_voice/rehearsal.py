@@ -60,7 +60,7 @@ async def rehearse(detector: Detector) -> Finding:
     began = monotonic()
     whole = recorded()
     wrong = _cuts(whole)
-    activity = Activity(detector)
+    activity = Activity(lambda: detector)
     try:
         async with activity.stream() as stream:
             wrong = wrong or _judgement(whole, await stream.judge(whole.pcm))

@@ -90,7 +90,7 @@ class Hermes:
         self._link = link
         self._begin = begin
         self._speed = speed
-        self._activity = Activity(app.settings.listening.vad)
+        self._activity = Activity(lambda: app.settings.listening.vad)
         self._recordings: dict[str, _Recording] = {}
         link.topics += ["hermes/tts/say", "hermes/asr/startListening", "hermes/asr/stopListening"]
 
