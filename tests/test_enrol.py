@@ -11,7 +11,9 @@ from tests.reference import recording
 from wyoming_voice import enrol
 from wyoming_voice.app import open_app
 from wyoming_voice.config import Settings
-from wyoming_voice.errors import TooLarge
+from wyoming_voice.engines.reference import is_lent
+from wyoming_voice.errors import TooLarge, UnknownVoice
+from wyoming_voice.library import Library, LibraryVoice
 
 
 async def test_few_recordings_are_looked_at_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,3 +51,24 @@ async def test_too_many_recordings_or_words_are_refused(tmp_path: Path) -> None:
             with pytest.raises(TooLarge):
                 async with enrol.borrow(app, wanted):
                     pass
+
+
+async def test_what_was_computed_of_a_removed_voice_is_gone(tmp_path: Path) -> None:
+    computed = tmp_path / "cache" / "qwen-tts" / "abc.safetensors"
+    computed.parent.mkdir(parents=True)
+    async with open_app(Settings(data_dir=tmp_path)) as app:
+        app.voices.library.add(LibraryVoice(name="anna"), [(b"fLaC", "one")])
+        computed.write_bytes(b"how anna sounds")
+        with pytest.raises(UnknownVoice):
+            await enrol.forget(app, "olga")
+        assert computed.exists()
+        await enrol.forget(app, "anna")
+        assert not computed.exists()
+
+
+def test_engines_know_what_came_with_a_request(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    with library.lent() as put:
+        assert is_lent(put(b"fLaC"))
+    kept = library.add(LibraryVoice(name="anna"), [(b"fLaC", "one")])
+    assert not is_lent(kept.references[0].path)

@@ -89,8 +89,9 @@ async def keep(app: App, kept: Draft) -> LibraryVoice:
 
 
 async def forget(app: App, name: str) -> None:
-    """Remove a voice from the library; raises UnknownVoice."""
+    """Remove a voice from the library, and what engines computed of recordings; raises UnknownVoice."""
     await asyncio.to_thread(app.voices.library.remove, name)
+    await asyncio.to_thread(_forget_computed, app.settings.data_dir / "cache")
     await app.voices.look()
 
 
@@ -142,6 +143,13 @@ async def _recognise(app: App, pcm: bytes, wanted: Enrolment) -> str | None:
         raise EngineUnavailable(
             f"{error.text} Or write down what the recording says, and send it as its text."
         ) from error
+
+
+def _forget_computed(cache: Path) -> None:
+    """Delete what is computed again when it is needed: nobody here knows which of it was made of which recording."""
+    for path in cache.glob("*/*"):
+        if path.suffix != ".part":  # being written
+            path.unlink(missing_ok=True)
 
 
 async def _in_turn(work: Callable[[Recording], bytes], recording: Recording) -> bytes:

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .config_source import NotYaml, read_yaml
 from .config_type import Language
 from .engines.protocol import Reference
+from .engines.reference import LENT
 from .errors import BadRequest, EngineUnavailable, UnknownVoice
 from .hidden import delete_stale, hidden
 
@@ -31,7 +32,7 @@ _NAME: Final = re.compile(r"[^\W_]([\w .'-]{0,62}[^\W_])?")
 _FILE: Final = re.compile(r"[\w-][\w.-]{0,99}")
 _LONGEST_NAME: Final = 200  # bytes: a file system takes 255
 _LARGEST: Final = 256 * 1024  # bytes of a voice.yml
-_HIDDEN: Final = (".unfinished-", ".removed-", ".request-")
+_HIDDEN: Final = (".unfinished-", ".removed-", LENT)
 
 MOST_REFERENCES: Final = 16
 """Recordings of one voice."""
@@ -131,7 +132,7 @@ class Library:
         """Yield what puts a recording of one request, a FLAC file, where engines find it until the block is left."""
         with ExitStack() as stack:
             with self._disk():
-                folder = stack.enter_context(hidden(self.folder, ".request-"))
+                folder = stack.enter_context(hidden(self.folder, LENT))
 
             def put(recording: bytes) -> Path:
                 path = folder / f"{sha256(recording).hexdigest()[:32]}.flac"

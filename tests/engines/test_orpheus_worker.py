@@ -16,6 +16,7 @@ from tests.engines.environment import WorkerEngine, make_tiny, probe, real_data_
 from tests.engines.speaking import ENGLISH, RUSSIAN, TtsContract, seconds, spoken
 from wyoming_voice.engines import orpheus_files
 from wyoming_voice.engines.protocol import Reference, Segment, TtsEngine
+from wyoming_voice.engines.reference import LENT
 from wyoming_voice.errors import BadRequest, EngineUnavailable, UnknownVoice
 
 ENTRY: Final = "wyoming_voice.engines.orpheus:Orpheus"
@@ -186,6 +187,15 @@ def test_it_goes_on_with_recordings_that_are_encoded_once(
         assert spoken(running, other)
     assert broken.read_bytes() == whole  # it was made again
     assert {*shelf.iterdir()} == {kept, broken}
+
+
+def test_nothing_that_came_with_a_request_is_kept(cloner: WorkerEngine, tiny: Path, tmp_path: Path) -> None:
+    shelf = tiny / "cache" / "orpheus"
+    before = set(shelf.glob("*"))
+    folder = tmp_path / f"{LENT}x"
+    folder.mkdir()
+    assert spoken(cloner, Segment(text="Fine.", voice="", references=(record(folder / "lent.wav", 230),)))
+    assert set(shelf.glob("*")) == before
 
 
 @pytest.mark.parametrize(

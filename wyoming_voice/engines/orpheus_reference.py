@@ -15,7 +15,7 @@ from wyoming_voice.errors import BadRequest
 
 from .orpheus_tokens import CODES, PLACES, RATE, Example, Frame
 from .protocol import Reference
-from .reference import check_reference
+from .reference import check_reference, is_lent
 from .snac_codec import Samples
 
 _KEPT: Final = 64
@@ -59,7 +59,7 @@ class ReferenceCodes:
         mono = samples.mean(axis=1)
         check_reference(mono, rate)
         frames = self._encode(soxr.resample(mono, rate, RATE) if rate != RATE else mono)
-        if self._folder is not None:
+        if self._folder is not None and not is_lent(path):
             _write(self._folder / f"{name}.npy", frames)
         return frames
 

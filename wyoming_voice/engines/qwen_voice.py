@@ -27,7 +27,7 @@ from wyoming_voice.errors import BadRequest
 from .protocol import Reference
 from .qwen_codec import Codec, CodecStream
 from .qwen_sound import RATE
-from .reference import check_reference
+from .reference import check_reference, is_lent
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -110,7 +110,8 @@ class Cloner:
         found = self._read(key)
         if found is None:
             found = self._listen(path)
-            self._write(key, found)
+            if not is_lent(path):
+                self._write(key, found)
         return found
 
     def _listen(self, path: Path) -> Likeness:

@@ -3,6 +3,7 @@
 Cheap signal measures in numpy alone, so that the server can ask them of an upload and an engine of a file.
 """
 
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,15 @@ _PITCH: Final = (60.0, 450.0)  # hertz of a voice
 _PERIODIC: Final = 0.6  # of the normalised autocorrelation, for a frame to be voiced
 _APART: Final = 0.75  # octaves between two groups of phrases that are two people
 _TIGHT: Final = 0.25  # octaves that the phrases of one person stray
+
+
+LENT: Final = ".request-"
+"""What folders begin with whose recordings came with one request: nothing of them outlives it on the disk."""
+
+
+def is_lent(path: str | Path) -> bool:
+    """Tell whether a recording is there for one request only, and what is computed of it is not to be kept."""
+    return Path(path).parent.name.startswith(LENT)
 
 
 def check_reference(samples: NDArray[np.float32], rate: int) -> None:
