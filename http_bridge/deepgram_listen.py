@@ -66,7 +66,7 @@ class _Query(BaseModel):
         language = None if self.language == _MULTI else self.language
         terms = (*self.keyterm, *(word.partition(":")[0] for word in self.keywords))  # word:boost
         finish = Finish(digits=self.numerals)
-        return Expected(language=language or None, model=ours, terms=terms, finish=finish)
+        return Expected(language=language or None, model=ours, terms=terms, finish=finish, word_times=True)
 
 
 class DeepgramListenSocketQuery(_Query):

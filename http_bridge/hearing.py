@@ -178,7 +178,11 @@ class ListenSession:
 
     async def _transcribe(self, piece: SpeechPiece, *, final: bool) -> Told:
         expected = self._asked.expected
-        listening = replace(expected.listening(once(piece.pcm)), prefix=self._partial.beginning(piece))
+        listening = replace(
+            expected.listening(once(piece.pcm)),
+            prefix=self._partial.beginning(piece),
+            word_times=final and expected.word_times,
+        )
         async with self._bridge.app.speech.transcribe(listening) as pieces:
             heard = tuple([_shifted(part, piece.start) async for part in pieces])
         text = await polished(self._bridge, heard, expected) if final else None

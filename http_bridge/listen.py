@@ -54,7 +54,7 @@ class ListenQuery(BaseModel):
     def expected(self) -> Expected:
         """Say what is to be heard."""
         finish = Finish(correct_terms=self.correct_terms, llm=self.use_llm_stt, digits=self.digits)
-        return Expected(language=self.language, model=self.model, prompt=self.prompt, finish=finish)
+        return Expected(language=self.language, model=self.model, prompt=self.prompt, finish=finish, word_times=True)
 
 
 async def listen_streaming(request: web.Request) -> web.StreamResponse:

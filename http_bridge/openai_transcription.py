@@ -39,7 +39,11 @@ class OpenaiTranscription(BaseModel):
     def expected(self, model: str | None) -> Expected:
         """Put together what an engine is told."""
         return Expected(
-            language=self.language or None, model=model, prompt=self.prompt or None, terms=tuple(self.keywords)
+            language=self.language or None,
+            model=model,
+            prompt=self.prompt or None,
+            terms=tuple(self.keywords),
+            word_times="word" in self.timestamp_granularities,
         )
 
 

@@ -28,6 +28,8 @@ class Expected:
     prompt: str | None = None
     terms: tuple[str, ...] = ()
     finish: Finish = field(default_factory=Finish)
+    word_times: bool = False
+    """The times of words are wanted, where an engine has to work for them."""
 
     def listening(self, audio: AsyncIterator[bytes]) -> Listening:
         """Make the request of it."""
@@ -38,6 +40,7 @@ class Expected:
             prompt=self.prompt,
             terms=self.terms,
             finish=self.finish,
+            word_times=self.word_times,
         )
 
 
@@ -66,14 +69,17 @@ def transcript_of(pieces: Iterable[Heard]) -> str:
 def settled(request: web.Request, expected: Expected) -> Expected:
     """Fill in what a client does not say, as most of OpenAI's and Deepgram's do not: what language is spoken.
 
-    It is taken to be the first of the user's languages that an installed engine hears, or that the named one does; the
-    reply says which it was. It stays None where nothing hears any of them.
+    It is taken to be the first of the user's languages that an installed engine hears, or that the named one does; an
+    engine that can tell is left to tell (``auto``). The reply says which it was. It stays None where nothing hears any.
     """
     catalogue = bridge_of(request).app.voices.catalogue
     model = None if expected.model == catalogue.settings.server.name else expected.model
     ears = [known for known in catalogue.models if known.missing is None and model in (None, known.name)]
     heard = [language for known in ears for language in known.languages]
     likely = next((own for own in catalogue.settings.languages if any(matches(one, own) for one in heard)), None)
+    if expected.language is None and likely is not None:
+        first = next(known for known in ears if any(matches(one, likely) for one in known.languages))
+        likely = "auto" if first.hears_any else likely
     return replace(expected, model=model, language=expected.language or likely)
 
 

@@ -45,6 +45,7 @@ class TranscriptionForm(BaseModel):
             model=self.model or None,
             prompt=said or None,
             terms=tuple(self.terms),
+            word_times=True,
             finish=Finish(correct_terms=self.correct_terms, llm=self.use_llm_stt, digits=self.digits),
         )
 

