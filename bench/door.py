@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -78,16 +79,19 @@ class Doors:
 
 
 @asynccontextmanager
-async def open_doors() -> AsyncIterator[Doors]:
+async def open_doors(
+    settings: Mapping[str, Any] = CONFIG, environ: Mapping[str, str] | None = None
+) -> AsyncIterator[Doors]:
     """Run a server at two free ports, and end it; what it says goes to standard error."""
     with tempfile.TemporaryDirectory(prefix="wyoming-voice-bench-") as folder:
         config = Path(folder) / "config.yml"
-        config.write_text(yaml.safe_dump(dict(CONFIG)), "utf-8")
+        config.write_text(yaml.safe_dump(dict(settings)), "utf-8")
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "wyoming_voice", "serve", "--config", str(config)),
             *("--uri", "tcp://127.0.0.1:0", "--http", "127.0.0.1:0"),
             stdout=asyncio.subprocess.PIPE,
             cwd=ROOT,
+            env={**os.environ, **(environ or {})},
         )
         try:
             wyoming, http = await _address(process), await _address(process)

@@ -1,0 +1,75 @@
+"""Two clients, in a process of their own, that want everything: an endless text, and an hour of audio at once."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from wyoming.asr import Transcribe
+from wyoming.audio import AudioChunk, AudioStart
+from wyoming.tts import Synthesize, SynthesizeVoice
+
+from .ask import connect
+from .crowd import Wishes
+from .recording import RATE
+from .server import ROOT
+
+SENTENCE: Final = "Some more of this endless story is told now. "
+_SENTENCES: Final = 2000
+_HOUR: Final = 3600
+
+
+@asynccontextmanager
+async def insatiable(port: int, wishes: Wishes) -> AsyncIterator[None]:
+    """Have them ask while the block runs."""
+    asked = json.dumps([port, wishes.voice, wishes.model, wishes.language, wishes.pcm[: 2 * RATE].hex()])
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.insatiable"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdin is not None, "it was started with a pipe"
+    assert process.stdout is not None, "it was started with a pipe"
+    try:
+        process.stdin.write(asked.encode() + b"\n")
+        assert await process.stdout.readline(), "they ended; above is what they say"
+        yield
+        assert process.returncode is None, "they have lasted; above is what they say"
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _talk(port: int, voice: str, begun: asyncio.Event) -> None:
+    while True:
+        async with connect(port) as client:
+            await client.write_event(Synthesize(SENTENCE * _SENTENCES, SynthesizeVoice(voice)).event())
+            while (event := await client.read_event()) is not None and event.type != "audio-stop":
+                begun.set()
+
+
+async def _dictate(port: int, model: str, language: str, piece: bytes) -> None:
+    sound = {"rate": RATE, "width": 2, "channels": 1}
+    while True:
+        async with connect(port) as client:
+            await client.write_event(Transcribe(name=model, language=language).event())
+            await client.write_event(AudioStart(**sound).event())
+            for _ in range(_HOUR):
+                await client.write_event(AudioChunk(audio=piece, **sound).event())
+
+
+async def _want(port: int, voice: str, model: str, language: str, piece: str) -> None:
+    begun = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_talk(port, voice, begun), name="talk")
+        group.create_task(_dictate(port, model, language, bytes.fromhex(piece)), name="dictate")
+        await begun.wait()
+        print("begun", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(_want(*json.loads(sys.stdin.readline())))
