@@ -3,12 +3,13 @@
 import argparse
 import asyncio
 import gc
+import resource
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from .app import App, open_app, open_server
 from .config import Settings
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from .handlers.mqtt import MqttDoor
 
 
+_OTHER_DESCRIPTORS: Final = 512
+"""For workers, files and libraries."""
+
+
 class Door(Protocol):
     """A front door that lets what is under way finish."""
 
@@ -39,6 +44,7 @@ async def serve(settings: Settings, chosen: argparse.Namespace) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.put_nowait, number)
+    _allow_descriptors(2 * settings.limits.connections + _OTHER_DESCRIPTORS)
     async with open_app(settings, chosen.read) as app:
         try:
             async with AsyncExitStack() as stack:
@@ -61,6 +67,14 @@ async def serve(settings: Settings, chosen: argparse.Namespace) -> int:
                 "Other addresses: --uri tcp://0.0.0.0:PORT --http HOST:PORT"
             ) from error
     return 0
+
+
+def _allow_descriptors(wanted: int) -> None:
+    """Let this process have so many, as far as the machine does: a shell's usual 1,024 are less than two doors hold."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def _open_mqtt(app: App, stack: AsyncExitStack) -> "MqttDoor | None":
