@@ -12,7 +12,7 @@ import re
 import resource
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +28,7 @@ from wyoming.event import Event
 from http_bridge import auth
 from tests.bridge.door import Door, form, open_door
 from tests.e2e.dialogue import answer, ask, loud, peer, record, refused, say, stream, transcript
-from tests.process import DEADLINE, Held, until
+from tests.process import DEADLINE, Held, only_fakes, run_server, until
 from wyoming_voice.errors import Unauthorized
 from wyoming_voice.wire import encode
 
@@ -475,7 +475,7 @@ async def wrong_json_types(door: Door) -> str:
 
 async def impossible_formats(door: Door) -> str:
     told = ""
-    wrongs: tuple[dict[str, object], ...] = (
+    wrongs: tuple[Mapping[str, object], ...] = (
         *({"rate": rate} for rate in (0, -1, 1, 2**31, 10**30, 16_000.5, None, "x")),
         *({"width": width} for width in (0, -2, 5, 8, 2**40, None)),
         *({"channels": channels} for channels in (0, -1, 10**9, None)),
@@ -715,3 +715,13 @@ async def test_every_token_is_compared_with_every_secret_in_constant_time(monkey
     with pytest.raises(Unauthorized):
         guard.check(make_mocked_request("GET", "/voices", headers={"X-API-Key": "f", "Host": "a.example"}))
     assert len(compared) == 2
+
+
+async def test_two_doors_may_hold_more_than_a_shell_allows(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (300, before[1]))
+    try:
+        async with run_server(tmp_path, only_fakes(tmp_path, limits={"connections": 200})) as server:
+            assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)[0] == min(2 * 200 + 512, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
