@@ -21,7 +21,6 @@ from tests.process import (
     FAKE,
     ROOT,
     ServerProcess,
-    log_line,
     log_lines,
     only_fakes,
     read_until,
@@ -125,9 +124,14 @@ def alive(process: psutil.Process) -> bool:
 
 
 async def loaded(server: ServerProcess, count: int) -> None:
-    """Wait until so many workers have loaded: Ray finds out in its own time that a node has died."""
+    """Wait until so many workers have loaded."""
+    await logged(server, "loaded", count)
+
+
+async def logged(server: ServerProcess, text: str, count: int = 1) -> None:
+    """Wait as long as a cluster may take: it starts processes, and finds out in its own time that a node has died."""
     async with asyncio.timeout(120):
-        while sum(line.startswith("loaded") for line in log_lines(server.log)) < count:
+        while sum(line.startswith(text) for line in log_lines(server.log)) < count:
             await asyncio.sleep(0.05)
 
 
@@ -138,7 +142,7 @@ async def both_busy(server: ServerProcess, *texts: str) -> list[Any]:
         clients.append(server.client())
         await clients[-1].connect()
         await clients[-1].write_event(say(text))
-        await log_line(server.log, f"begin {text}")
+        await logged(server, f"begin {text}")
     return clients
 
 
@@ -219,7 +223,12 @@ class TestCluster:
 async def test_without_ray_it_is_said_what_to_run(tmp_path: Path) -> None:
     (tmp_path / "ray.py").write_text("raise ImportError('No module named ray')")
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", str(ROOT / "wyoming_voice" / "ray_launch.py"), json.dumps({"address": "x:1", "seconds": 1})),
+        *(
+            sys.executable,
+            "-P",
+            str(ROOT / "wyoming_voice" / "ray_launch.py"),
+            json.dumps({"address": "x:1", "seconds": 1}),
+        ),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},

@@ -172,7 +172,7 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
             if address is not None:
                 return await reach(engine, address, _REMOTE_SECONDS, place.settings.step_timeout)
             assert place.spec is not None, "an engine without an address is one of the table's"
-            cluster = _cluster(app.settings, place)
+            cluster = cluster_of(app.settings, place)
             return await launcher.start(place.spec, place.options, place.settings.start_timeout, cluster)
 
         pool = Pool(_engine_plans(settings, voices.catalogue.places), _device_plans(settings), start)
@@ -246,7 +246,8 @@ def _engine_plan(settings: Settings, place: Place) -> EnginePlan:
     )
 
 
-def _cluster(settings: Settings, place: Place) -> Cluster | None:
+def cluster_of(settings: Settings, place: Place) -> Cluster | None:
+    """Return where the workers of an engine are started; None: on this machine. Raises EngineUnavailable."""
     if place.settings.launcher == "process":
         return None
     if settings.ray.address is None:

@@ -8,12 +8,13 @@ from time import monotonic
 from typing import Final
 
 from . import client
+from .app import cluster_of
 from .config import Settings
 from .engines.protocol import Segment
 from .engines.table import EngineSpec, Task, environment
 from .environment import is_made_of, look, requirements
 from .errors import EngineUnavailable, UnknownVoice, VoiceError
-from .launch import ProcessLauncher
+from .launch import Cluster, ProcessLauncher
 from .listening import HEARD
 from .machine import Finding, milliseconds
 from .port import ask
@@ -36,13 +37,13 @@ async def trial(place: Place, catalogue: Catalogue, launcher: ProcessLauncher) -
     try:
         if place.spec is None:
             return await _elsewhere(place)
-        where = _environment(place.spec, catalogue.settings.data_dir)
+        where = _environment(place.spec, catalogue.settings.data_dir) if place.is_here else "on the Ray cluster"
         if place.missing is not None:  # known from files: importing torch would say no more
             wanted = place.name in catalogue.settings.engines
             there = where and not place.spec.absent(place.options)
             packages = f" (its packages are there: {where})" if there else ""
             return Finding("✗" if wanted else "!", f"{place.name}: {place.missing}{packages}")
-        torch = await _torch(place, place.spec, catalogue.settings.data_dir)
+        torch = await _torch(place, place.spec, catalogue.settings.data_dir) if place.is_here else ""
         where = "".join(f", {part}" for part in (where, torch) if part)
         async with asyncio.timeout(place.settings.start_timeout + place.settings.step_timeout):
             return await _here(place, place.spec, catalogue, launcher, where)
@@ -110,7 +111,7 @@ async def _here(place: Place, spec: EngineSpec, catalogue: Catalogue, launcher: 
         reason = f"none was found, or engines.{place.name}.languages leaves none"
         return Finding("!", f"{place.name}: is installed, but offers no voice: {reason}{where}")
     started = monotonic()
-    async with _started(place, spec, launcher) as uri:
+    async with _started(place, spec, launcher, cluster_of(catalogue.settings, place)) as uri:
         loaded = monotonic()
         if spec.task == "tts":
             did = await _speak(voices[0], uri, place.settings.step_timeout)
@@ -145,8 +146,10 @@ async def _hear(spec: EngineSpec, uri: str, step_timeout: float) -> str:
 
 
 @asynccontextmanager
-async def _started(place: Place, spec: EngineSpec, launcher: ProcessLauncher) -> AsyncIterator[str]:
-    worker = await launcher.start(spec, place.options, place.settings.start_timeout)
+async def _started(
+    place: Place, spec: EngineSpec, launcher: ProcessLauncher, cluster: Cluster | None
+) -> AsyncIterator[str]:
+    worker = await launcher.start(spec, place.options, place.settings.start_timeout, cluster)
     try:
         yield worker.uri
     finally:
