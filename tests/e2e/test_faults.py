@@ -6,9 +6,11 @@ as an error. Nothing that was acknowledged is lost.
 
 import asyncio
 import io
+import re
 import resource
 import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,9 +22,10 @@ import pytest_asyncio
 import soundfile
 from wyoming.event import Event
 
+from http_bridge.output import Outputs
 from tests.bridge.door import Door, form, open_door, recording
 from tests.e2e.dialogue import answer, ask, kinds, loud, record, refused, say, stream, transcript, words
-from tests.process import DEADLINE, only_fakes, read_until, run_server, start, until
+from tests.process import DEADLINE, ROOT, only_fakes, read_until, run_server, start, until
 from tests.reference import SAYS
 from tests.reference import recording as reference
 
@@ -261,3 +264,34 @@ async def _url(process: asyncio.subprocess.Process) -> str:
             if "HTTP API" in line:
                 return line.split()[-1]
     raise AssertionError("the server ended before it was ready")
+
+
+WALL_CLOCK: Final = {
+    "http_bridge/deepgram_shape.py": "a date in a reply",
+    "http_bridge/output.py": "the names of files",
+    "http_bridge/server.py": "the age of files",
+    "http_bridge/stt.py": "the age of files",
+    "http_bridge/tts.py": "the age of files",
+    "wyoming_voice/hidden.py": "the age of files",
+    "wyoming_voice/metrics.py": "when a request began, for a person to read",
+}
+"""Where the time of day is asked for, which may be set back; deadlines and durations are none of these."""
+
+
+async def test_no_deadline_is_by_a_clock_that_may_be_set_back() -> None:
+    asked = re.compile(r"\btime\.time\b|\btime_ns\(\)|\bdatetime\.(now|today|utcnow)\b|\bfrom time import .*\btime\b")
+    found = {
+        str(path.relative_to(ROOT))
+        for folder in ("wyoming_voice", "http_bridge")
+        for path in (ROOT / folder).rglob("*.py")
+        if asked.search(path.read_text("utf-8"))
+    }
+    assert found <= set(WALL_CLOCK)
+
+
+async def test_outputs_outlive_a_clock_that_is_set_back(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path, 60.0, 10**9)
+    with outputs.writing("speech_20261123T000000-000001Z.ogg") as file:
+        file.write(b"kept")
+    outputs.prune(time.time() - 10 * 365 * 86_400)
+    assert outputs.find("speech_20261123T000000-000001Z.ogg") is not None
