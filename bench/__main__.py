@@ -12,6 +12,7 @@ from .activity import activity
 from .ahead import ahead
 from .clients import clients, limit
 from .describing import connections, describing
+from .engines import engines
 from .http import http, streams
 from .latency import latency
 from .listening import listening
@@ -34,6 +35,7 @@ TABLES: Final[dict[str, tuple[Callable[[], Awaitable[Table]], ...]]] = {
     "long": (long,),
     "text": (text, steps),
     "accuracy": (accuracy,),
+    "engines": (engines,),
     "outside": (outside,),
     "start": (start,),
     "scaling": (scaling, starting),
