@@ -14,7 +14,18 @@ from wyoming.event import Event
 
 from tests.bridge.door import Door, open_door
 from tests.e2e.dialogue import answer, ask, loud, record, refused, say, transcript, words
-from tests.process import DEADLINE, FAKE, ROOT, ServerProcess, log_line, log_lines, only_fakes, run_server, until
+from tests.process import (
+    DEADLINE,
+    FAKE,
+    ROOT,
+    ServerProcess,
+    log_line,
+    log_lines,
+    only_fakes,
+    read_until,
+    run_server,
+    until,
+)
 
 
 def write(server: ServerProcess, config: Mapping[str, Any]) -> None:
@@ -195,3 +206,21 @@ async def test_a_server_whose_terminal_was_closed_ends(tmp_path: Path) -> None:
         os.close(ours)
         process.send_signal(signal.SIGHUP)
         assert await process.wait() == 0
+
+
+async def test_who_still_dictates_to_an_engine_that_goes_is_told(tmp_path: Path) -> None:
+    async with open_door(tmp_path, languages=["en"]) as door, door.server.client() as client:
+        *begun, rest, stop = record(loud(2.0), size=32_000, language="en")
+        for event in begun:
+            await client.write_event(event)
+        await client.write_event(Event(type="ping"))
+        await read_until(client, "pong")
+        config: dict[str, Any] = only_fakes(tmp_path, languages=["en"])
+        config["engines"]["fake-ears"] = {"enabled": False}
+        assert (await reload(door, config))["removed"] == ["fake-ears"]
+        await client.write_event(rest)
+        await client.write_event(stop)
+        code, why = refused(await answer(client, "transcript-stop"))
+        assert code == "engine-unavailable"
+        assert "fake-ears was just taken out" in why
+        assert words(await ask(door.server, say("Others go on."))) == 3
