@@ -21,7 +21,7 @@ from .voices import Place
 
 _LOGGER = logging.getLogger(__name__)
 
-LIVE: Final = frozenset({"languages", "voice", "voices", "prefer", "text", "listening", "engines", "devices"})
+LIVE: Final = frozenset({"languages", "voice", "voices", "prefer", "text", "listening", "engines", "devices", "ray"})
 """The sections that change at once."""
 
 
