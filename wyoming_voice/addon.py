@@ -52,6 +52,14 @@ _LLM_FILE: Final = "/config/configs/llm/settings.yml"
 _LLM_MADE: Final = "/data/llm.yml"
 """Made of the options, where they name a language model."""
 
+_SWITCHES: Final[Sequence[Key]] = (
+    ("text", "normalize"),
+    ("text", "llm", "use_llm_tts"),
+    ("text", "llm", "use_llm_stt"),
+    ("listening", "endpointing"),
+)
+"""Settings that an option of the same name switches."""
+
 Options = Mapping[str, object]
 """What the Supervisor wrote to /data/options.json, checked against the schema of the add-on's config.yaml."""
 
@@ -65,18 +73,15 @@ def chosen(options: Options) -> Iterator[tuple[Key, object]]:
         yield ("languages",), [_text(language).lower() for language in languages]
     for language, voice in _rows(options.get("voices"), "language", "voice"):
         yield ("voices", language.lower()), voice
-    for name, section in (("normalize", "text"), ("endpointing", "listening")):
-        if isinstance(wanted := options.get(name), bool):
-            yield (section, name), wanted
+    for key in _SWITCHES:
+        if isinstance(wanted := options.get(key[-1]), bool):
+            yield key, wanted
     if terms := _list(options.get("terms")):
         yield ("listening", "terms"), terms
     if token := _text(options.get("http_token")):
         yield ("auth", "tokens"), [token]
     if _text(options.get("llm_url")):
         yield _LLM, _LLM_MADE
-    for name in ("use_llm_tts", "use_llm_stt"):
-        if isinstance(wanted := options.get(name), bool):
-            yield ("text", "llm", name), wanted
     yield from _engines(options)
 
 

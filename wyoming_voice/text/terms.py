@@ -2,7 +2,8 @@
 
 A word is only replaced where it is no ordinary word of the language (in pymorphy3's dictionary for Russian, in
 pyspellchecker's for English), begins with the same sound as the term, is a letter or two away from it by ear, and no
-other term is as near. A term in Latin letters is compared by how a Russian speaker says it: «спотифай» becomes «Spotify».
+other term is as near. A term in Latin letters is compared by how a Russian speaker says it:
+«спотифай» becomes «Spotify».
 """
 
 import re
