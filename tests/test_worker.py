@@ -1,6 +1,7 @@
 """A worker process from its launcher to its end, spoken to by our client and by the stock one."""
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -210,3 +211,16 @@ async def test_a_connection_to_nothing_is_a_lost_worker(tmp_path: Path) -> None:
     with pytest.raises(WorkerLost, match="broke the connection"):
         async with client.synthesize(f"unix://{tmp_path}/none.sock", Segment(text="x", voice=""), SECONDS):
             pass
+
+
+async def test_what_an_engine_warns_of_is_logged_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    warned: list[str] = []
+    with ProcessLauncher(tmp_path, warned.append) as launcher, caplog.at_level(logging.WARNING):
+        worker = await launcher.start(spec("tts"), {}, SECONDS)
+        ended = asyncio.create_task(worker.ended())
+        assert await speak(worker, "warn")
+        await worker.stop()
+        await ended
+    assert warned == ["fake"]
+    assert [message for message in caplog.messages if "cut" in message] == ["fake-1: speech was cut"]
+    assert "nobody needs to know" not in caplog.text

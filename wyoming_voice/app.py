@@ -124,12 +124,14 @@ class Voices:
 class App:
     """A running application without front doors: what the command line needs to speak and to listen."""
 
-    def __init__(self, settings: Settings, voices: Voices, pool: Pool, activity: Activity, llm: Llm) -> None:
+    def __init__(
+        self, settings: Settings, voices: Voices, pool: Pool, activity: Activity, *, llm: Llm, metrics: Metrics
+    ) -> None:
         self.settings = settings
         self.activity = activity
         self.voices = voices
         self.pool = pool
-        self.metrics = Metrics(texts=settings.bridge.recent_texts)
+        self.metrics = metrics
         self.read: Read | None = None
         """How the settings are read again; None: there is nothing to read."""
 
@@ -165,7 +167,10 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
     """Build the application; leaving the block ends every worker. ``read`` reads the settings again."""
     async with AsyncExitStack() as stack:
         voices = Voices(settings)
-        launcher = stack.enter_context(ProcessLauncher(settings.data_dir))
+        metrics = Metrics(texts=settings.bridge.recent_texts)
+        launcher = stack.enter_context(
+            ProcessLauncher(settings.data_dir, lambda engine: metrics.warnings.labels(engine).inc())
+        )
 
         async def start(engine: str, address: str | None) -> Worker:
             place = voices.places[engine]
@@ -181,7 +186,7 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
         stack.push_async_callback(activity.close)
         llm = Llm(settings.text.llm.settings)
         stack.push_async_callback(llm.aclose)
-        app = App(settings, voices, pool, activity, llm)
+        app = App(settings, voices, pool, activity, llm=llm, metrics=metrics)
         app.read = read
         yield app
 

@@ -5,11 +5,12 @@ import itertools
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -27,6 +28,7 @@ _STOP_SECONDS: Final = 1.0
 """A worker has nothing to save: it ends at once unless it is in the middle of native code."""
 _PROBE_SECONDS: Final = 5.0
 """How often a server elsewhere is asked whether it is there."""
+_WARNING: Final = re.compile(r"WARNING wyoming_voice\.[\w.]+: ")  # as worker.py formats it; never with a text in it
 _LAST_WORDS: Final = 15  # lines of a worker's standard error that are kept to explain why it did not start
 
 
@@ -74,8 +76,10 @@ class ProcessWorker:
 class ProcessLauncher:
     """Starts workers that listen on Unix sockets in a private temporary folder; leaving its block removes it."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, warned: Callable[[str], object] = lambda _engine: None) -> None:
+        """``warned`` is told the engine when one of its workers warns of something."""
         self._data_dir = data_dir
+        self._warned = warned
         self._folder = tempfile.TemporaryDirectory(prefix="wyoming-voice-")
         self._numbers = itertools.count(1)
 
@@ -117,7 +121,7 @@ class ProcessLauncher:
         self, spec: EngineSpec, name: str, process: asyncio.subprocess.Process, seconds: float
     ) -> ProcessWorker:
         words: deque[str] = deque(maxlen=_LAST_WORDS)
-        log = asyncio.create_task(_copy_log(process, name, words), name=f"log {name}")
+        log = asyncio.create_task(_copy_log(process, name, words, lambda: self._warned(spec.name)), name=f"log {name}")
         worker = ProcessWorker(name, "", process, log)
         try:
             async with asyncio.timeout(seconds):
@@ -170,7 +174,10 @@ def interpreter(data_dir: Path, engine: str) -> str:
     return str(own) if own.exists() else sys.executable
 
 
-async def _copy_log(process: asyncio.subprocess.Process, name: str, words: "deque[str]") -> None:
+async def _copy_log(
+    process: asyncio.subprocess.Process, name: str, words: "deque[str]", warned: Callable[[], object]
+) -> None:
+    """Pass on what a worker writes: what our engines warn of for everybody, libraries' talk for who looks for it."""
     assert process.stderr is not None, "it was started with a pipe"
     while True:
         try:
@@ -181,7 +188,11 @@ async def _copy_log(process: asyncio.subprocess.Process, name: str, words: "dequ
             return
         text = line.decode("utf-8", "replace").rstrip()
         words.append(text)
-        _LOGGER.debug("%s: %s", name, text)
+        if (warning := _WARNING.match(text)) is not None:
+            warned()
+            _LOGGER.warning("%s: %s", name, text[warning.end() :])
+        else:
+            _LOGGER.debug("%s: %s", name, text)
 
 
 @dataclass(slots=True)

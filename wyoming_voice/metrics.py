@@ -68,6 +68,7 @@ class Metrics:
             buckets=_QUICK,
             registry=self.registry,
         )
+        self.warnings = self._counter("warnings", "Warnings of workers: speech that was cut, for one", "engine")
         self.running = Gauge("wyoming_voice_running", "Requests under way", ("task",), registry=self.registry)
         self.workers = Gauge(
             "wyoming_voice_workers", "Workers by what they are doing", ("engine", "state"), registry=self.registry

@@ -6,6 +6,7 @@ closed early, or ended, and a second one of how it was asked; a gate is a file b
 """
 
 import ctypes
+import logging
 import os
 import re
 import resource
@@ -152,6 +153,10 @@ class FakeTts:
                 raise BadRequest("The fake engine does not say that.")
             case "mistake":
                 raise ValueError("a mistake in the engine")
+            case "warn":
+                logging.getLogger("wyoming_voice.engines.fake").warning("speech was cut")
+                logging.getLogger("some.library").warning("nobody needs to know")
+                yield CHUNK
             case "nothing":
                 return
             case _:
