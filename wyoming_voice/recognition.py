@@ -32,6 +32,8 @@ TRIES: Final = 2
 _SPACELESS: Final = frozenset({"zh", "ja", "th", "yue", "lo", "km", "my"})
 _BEHIND: Final = 3 * HEARD.byte_rate
 """Bytes that wait to be judged when what tells speech from silence is too slow: more than comes early of any stream."""
+_LATE: Final = HEARD.byte_rate // 2
+"""Bytes that wait to be judged when all has come: with more of them, recognising the whole takes no longer."""
 _AHEAD: Final = 0.25
 """Seconds of silence after which speech may be over: shorter than any that ends a command, longer than a stop
 consonant's closure."""
@@ -117,6 +119,8 @@ class Recognition:
     async def _pauses(self, listening: Listening, stack: AsyncExitStack) -> Pause | None:
         if not listening.live or (listening.trailing is None and not self._settings.listening.ahead):
             return None
+        if listening.trailing is None and self._activity.crowded:
+            return None
         try:
             return Pause(await stack.enter_async_context(self._activity.stream()))
         except EngineUnavailable as error:
@@ -153,8 +157,11 @@ class Recognition:
         if listening.trailing is not None:
             await pause.follow(pcm)
             return
-        if isinstance(listening.audio, Channel) and listening.audio.held > _BEHIND:
-            pause.give_up()
+        if isinstance(listening.audio, Channel):
+            held = listening.audio.held
+            all_here = listening.audio.closed and (self._ahead is None or held > _LATE)
+            if all_here or held > _BEHIND:
+                pause.give_up()
         try:
             await pause.follow(pcm)
         except WorkerLost as error:
@@ -204,6 +211,8 @@ class Recognition:
         if self._ahead is not None and pause is not None and pause.after_speech and len(cut.pcm) >= self._ahead.size:
             known = await self._ahead.result()
             self._ahead = None
+        else:
+            await self._drop_ahead()  # it would only keep the engine from the whole
         said = False
         async with aclosing(_given(known) if known is not None else self._hear(ticket, cut.pcm, listening)) as pieces:
             async for heard in pieces:
