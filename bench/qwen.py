@@ -4,11 +4,11 @@ data/engines/qwen-tts/bin/python -m bench.qwen --random 0.6b --device cuda
 
 Speed depends on shapes, not on what weights say, so the talker, the predictor and the codec are built from the released
 models' configuration. Prints a table: the parts, first audio, the real-time factor (seconds of computing for a second
-of audio, smaller is better) for 1, 4 and 16 clients that ask at once, memory, and the package's own ``generate``.
+of audio, smaller is better) for 1, 4 and 16 clients that ask at once, memory, the package's own ``generate``, and
+faster-qwen3-tts where it is installed beside it (on a GPU).
 """
 
 import argparse
-import importlib.util
 import logging
 import os
 import resource
@@ -20,8 +20,9 @@ from typing import Any
 
 import torch
 
+from bench.faster_qwen import FasterQwen, not_compared
 from wyoming_voice.engines.qwen_codec import Codec
-from wyoming_voice.engines.qwen_talker import Prompt, Sampling, Talker
+from wyoming_voice.engines.qwen_talker import CAPACITY, Prompt, Sampling, Talker
 from wyoming_voice.engines.torch_audio import import_torchaudio
 from wyoming_voice.engines.torch_device import Placement, place
 
@@ -208,6 +209,16 @@ def package(built: Built, asked: Prompt, frames: int) -> float:
     return time.perf_counter() - begun
 
 
+def faster(built: Built, asked: Prompt, frames: int) -> Iterator[tuple[str, str]]:
+    """Speak with faster-qwen3-tts: packets of one frame, its earliest first audio, and of 12, its default."""
+    rival = FasterQwen(built.talker, room=CAPACITY)
+    for size in (1, 12):
+        rival.speak(built.decoder, asked, frames=frames, size=size)  # to warm up
+        first, whole = rival.speak(built.decoder, asked, frames=frames, size=size)
+        said = f"first audio {1000 * first:.0f} ms, RTF {whole / frames / FRAME:.2f}"
+        yield f"faster-qwen3-tts, packets of {size} frame{'s' * (size > 1)}", said
+
+
 def parts(built: Built, talker: Talker, codec: Codec, asked: Prompt) -> Iterator[tuple[str, str]]:
     """Time what a frame is made of."""
     hidden = torch.zeros_like(asked.pad)
@@ -233,11 +244,12 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=75, help="of each utterance; 75 are 6 s")
     parser.add_argument("--clients", default="1,4,16", help="how many ask at once")
     parser.add_argument("--eager", action="store_true", help="without CUDA graphs")
+    parser.add_argument("--compile", action="store_true", help="with torch.compile, and graphs of what it made")
     arguments = parser.parse_args()
     logging.getLogger("transformers").setLevel(logging.ERROR)
     placement = place({"device": arguments.device, "dtype": arguments.dtype})
     built = build(arguments.random, placement)
-    talker = Talker(built.talker, graphs=placement.on_gpu and not arguments.eager)
+    talker = Talker(built.talker, graphs=placement.on_gpu and not arguments.eager, compiles=arguments.compile)
     talker._barred[CODES["eos_token"]] = True  # noqa: SLF001 - random weights would end anywhere
     codec, asked = Codec(built.decoder), prompt(built, torch.Generator().manual_seed(0))
     name = (
@@ -260,10 +272,12 @@ def main() -> None:
     resident = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak = torch.cuda.max_memory_allocated() if placement.on_gpu else resident
     print(f"| memory, at most | {peak / 1e9:.1f} GB |")
-    if importlib.util.find_spec("faster_qwen3_tts") is None:
-        print(
-            "\nfaster-qwen3-tts is not in this environment (it needs transformers 5.15, qwen-tts 4.57): not compared."
-        )
+    reason = not_compared(on_gpu=placement.on_gpu)
+    if reason is None:
+        for row, took in faster(built, asked, arguments.frames):
+            print(f"| {row} | {took} |", flush=True)
+    else:
+        print(f"\n{reason}")
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import os
 import shutil
 import threading
 import time
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import soxr
 
+from bench.faster_qwen import not_compared
 from tests.conftest import Speech
 from tests.engines.environment import WorkerEngine, make_tiny, probe, real_data_dir, worker
 from tests.engines.hearing import text_of, word_error_rate
@@ -119,6 +121,22 @@ def test_decoding_in_steps_is_decoding_at_once_and_draws_are_fair(told: dict[str
 def test_frames_are_the_same_with_graphs_and_without(told: dict[str, Any]) -> None:
     assert told["graphs"]["frames"] > 5
     assert told["graphs"]["equal"], told["graphs"]
+
+
+@pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="there is no C++ compiler (g++)")
+def test_frames_are_the_same_compiled_and_not(models: Path, recording: str) -> None:
+    found = probe("qwen-tts", "compiling", models, recording)["compiling"]
+    assert found["frames"] > 5
+    assert found["there"] == {"equal": True, "compiled": True, "said": []}
+    assert found["missing"]["equal"]
+    assert not found["missing"]["compiled"]
+    (line,) = found["missing"]["said"]
+    assert "the talker was not compiled" in line
+    assert "no-such-compiler" in line
+
+
+def test_benchmark_says_why_it_compares_with_no_other() -> None:
+    assert "not in this environment" in str(not_compared(on_gpu=True))
 
 
 def test_speech_that_would_not_end_is_cut_and_counted(told: dict[str, Any]) -> None:

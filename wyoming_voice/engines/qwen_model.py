@@ -62,14 +62,15 @@ class QwenModel:
         self.languages = frozenset(self.package.get_supported_languages() or ())
         self.codec = Codec(self.package.model.speech_tokenizer.model.decoder)
         self.writer = PromptWriter(self.package, _settings(options))
-        self.talker = Talker(self.package.model.talker, graphs=_graphs(options, self.placement))
+        compiles = bool(options.get("compile"))
+        self.talker = Talker(self.package.model.talker, graphs=_graphs(options, self.placement), compiles=compiles)
         cache = Path(str(options.get("data_dir") or "data")) / "cache" / "qwen-tts"
         self.cloner = Cloner(self.package, self.codec, folder, cache)
-        if self.placement.on_gpu:
+        if self.placement.on_gpu or compiles:
             self.warm()
 
     def warm(self) -> None:
-        """Speak a few frames to nobody: graphs are captured and kernels chosen before the first request, not in it."""
+        """Speak a few frames to nobody: steps are compiled and captured before the first request, not in it."""
         match self.package.model.tts_model_type:
             case "custom_voice":
                 prompt = self.writer.speaker("Да.", "auto", self.package.get_supported_speakers()[0], None)

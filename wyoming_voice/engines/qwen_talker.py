@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import torch
 
-from .qwen_graph import captured
+from .qwen_graph import captured, compiled
 from .qwen_stack import Stack
 
 CAPACITY: Final = 2048
@@ -64,13 +64,22 @@ class Prompt:
 class Talker:
     """The two models, with room for one stream of frames at a time."""
 
-    def __init__(self, package: Any, *, capacity: int = CAPACITY, graphs: bool = False, masked: bool = False) -> None:
+    def __init__(
+        self,
+        package: Any,
+        *,
+        capacity: int = CAPACITY,
+        graphs: bool = False,
+        compiles: bool = False,
+        masked: bool = False,
+    ) -> None:
         """Take the package's ``talker`` over; ``masked`` runs the step that graphs capture without capturing it."""
+        masked = masked or graphs or compiles
         self._package = package
         self._config = package.config
         self._head = package.codec_head
         self._predictor = package.code_predictor
-        self._talk = Stack(package.model, capacity, cleared=graphs or masked)
+        self._talk = Stack(package.model, capacity, cleared=masked)
         self._predict = Stack(package.code_predictor.model, self._config.num_code_groups)
         weight = self._head.weight
         self._codes = self._config.num_code_groups
@@ -85,7 +94,7 @@ class Talker:
         self._first = torch.zeros(1, dtype=torch.long, device=weight.device)
         self._embeds = torch.zeros_like(self._hidden)
         self._position = torch.zeros(1, dtype=torch.long, device=weight.device)
-        self._graphs, self._masked = graphs, graphs or masked
+        self._graphs, self._compiles, self._masked = graphs, compiles, masked
         self._replays: dict[object, Any] = {}
 
     @property
@@ -180,10 +189,11 @@ class Talker:
         return (self._talk.run(self._embeds, self._talk.span_at(self._position)),)
 
     def _run(self, key: object, step: Any) -> Any:
-        """Run a step, or replay it where graphs are used: captured when it is first needed, once for each sampling."""
-        if not self._graphs:
+        """Run a step, or what was made of it when it was first needed, once for each sampling: compiled, captured."""
+        if not (self._graphs or self._compiles):
             return step()
         if key not in self._replays:
             name = key if isinstance(key, str) else "predictor"
-            self._replays[key] = captured(name, step)
+            made = compiled(name, step) if self._compiles else step
+            self._replays[key] = captured(name, made) if self._graphs else made
         return self._replays[key]()

@@ -5,6 +5,7 @@ python probe/qwen_tts.py WHAT MODELS RECORDING    prints one line of JSON; MODEL
 
 import json
 import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch._inductor.config
 from transformers.generation.logits_process import (
     TemperatureLogitsWarper,
     TopKLogitsWarper,
@@ -146,6 +148,33 @@ def graphs(models: Path, _recording: str) -> object:
     talkers = [Talker(model.package.model.talker, graphs=graphs) for graphs in (False, True)]
     plain, replayed = ([codes.tolist() for _, codes in talker.frames(prompt, 5, FRAMES)] for talker in talkers)
     return {"device": device, "frames": len(plain), "equal": plain == replayed}
+
+
+def compiling(models: Path, _recording: str) -> object:
+    """Compare likeliest frames with and without ``torch.compile``, and where its C++ compiler is missing.
+
+    Only the talker's step: the predictor is 15 steps in one, which takes a C++ compiler minutes even when tiny.
+    """
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("wyoming_voice.engines.qwen_graph").addHandler(handler)
+    model = load(models, "custom_voice", device="cpu", **GREEDY)
+    prompt = model.writer.speaker(TEXT, "russian", "ryan", None)
+    plain = [codes.tolist() for _, codes in model.talker.frames(prompt, 0, FRAMES)]
+    found: dict[str, object] = {"frames": len(plain)}
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        for name, settings in (("missing", {"cpp.cxx": ("no-such-compiler",)}), ("there", {})):
+            said.clear()
+            torch._dynamo.reset()
+            talker = Talker(model.package.model.talker, compiles=True)
+            talker._replays["predictor", prompt.rest] = partial(talker._predict_codes, prompt.rest)
+            with torch._inductor.config.patch(settings):
+                frames = [codes.tolist() for _, codes in talker.frames(prompt, 0, FRAMES)]
+            compiled = talker._replays["talker"] != talker._talk_step
+            found[name] = {"equal": frames == plain, "compiled": compiled, "said": list(said)}
+    return found
 
 
 def decode(models: Path, _recording: str) -> object:
@@ -289,6 +318,6 @@ def likeness(model: Path, recording: str) -> object:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    asked = [generate, decode, draw, sound, trouble, prompts, options, graphs, likeness]
+    asked = [generate, decode, draw, sound, trouble, prompts, options, graphs, compiling, likeness]
     wanted = {function.__name__: function for function in asked}
     print(json.dumps({what: wanted[what](Path(sys.argv[2]), sys.argv[3]) for what in sys.argv[1].split(",")}))
