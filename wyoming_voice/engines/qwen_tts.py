@@ -40,8 +40,9 @@ class QwenTts:
     """Speaks with one model: CustomVoice (its speakers), Base (recordings) or VoiceDesign (descriptions).
 
     Options: ``model`` (a repository or a folder), ``device``, ``dtype``, ``attn_implementation``, ``cuda_graphs``,
-    ``compile``, ``first_frames`` of the first packet, ``language``, the package's own for drawing codes (``temperature``
-    …), ``voice_clone_ref_audio`` and ``voice_clone_ref_text`` for Base, ``voice_description`` for VoiceDesign.
+    ``compile``, ``first_frames`` of the first packet, ``language``, the package's own for drawing codes
+    (``temperature`` …), ``voice_clone_ref_audio`` and ``voice_clone_ref_text`` for Base, ``voice_description`` for
+    VoiceDesign.
     """
 
     def __init__(self, options: Options) -> None:
