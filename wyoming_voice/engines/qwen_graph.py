@@ -27,7 +27,7 @@ def compiled(name: str, run: Run) -> Run:
             fused()
     except RuntimeError as error:
         reason = str(error).strip().partition("\n")[0]  # the rest is a page of the compiler's own state
-        _LOGGER.warning("the %s was not compiled (%s): it runs step by step, more slowly", name, reason)
+        _LOGGER.warning("the %s cannot be compiled (%s): steps run without it, more slowly", name, reason)
         return run
     return fused
 

@@ -195,5 +195,6 @@ class Talker:
         if key not in self._replays:
             name = key if isinstance(key, str) else "predictor"
             made = compiled(name, step) if self._compiles else step
+            self._compiles = made is not step  # where one cannot be compiled, the other is not tried
             self._replays[key] = captured(name, made) if self._graphs else made
         return self._replays[key]()
