@@ -56,12 +56,18 @@ class Activity:
         self._process: _Process | None = None
         self._retired: set[_Process] = set()
         self._starting = asyncio.Lock()
+        self._waking: asyncio.Task[None] | None = None
         self._numbers = count(1)
 
     @property
-    def crowded(self) -> bool:
-        """Whether so many streams are followed that one more would make all of them late."""
-        return self._process is not None and self._process.streams >= _MOST
+    def free(self) -> bool:
+        """Whether one more stream can be followed at once and makes no other late; wakes a process that is gone."""
+        process = self._process
+        if process is None or process.lost or process.detector != self._detector():
+            if self._waking is None or self._waking.done():
+                self._waking = asyncio.create_task(self.warm(), name="start what tells speech from silence")
+            return False
+        return process.streams < _MOST
 
     @asynccontextmanager
     async def stream(self) -> AsyncIterator[ActivityStream]:
@@ -90,6 +96,9 @@ class Activity:
 
     async def close(self) -> None:
         """End the process."""
+        if self._waking is not None:
+            self._waking.cancel()
+            await asyncio.wait([self._waking])
         await self._retire()
         for process in self._retired:
             await process.close()

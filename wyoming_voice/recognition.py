@@ -119,7 +119,7 @@ class Recognition:
     async def _pauses(self, listening: Listening, stack: AsyncExitStack) -> Pause | None:
         if not listening.live or (listening.trailing is None and not self._settings.listening.ahead):
             return None
-        if listening.trailing is None and self._activity.crowded:
+        if listening.trailing is None and not self._activity.free:
             return None
         try:
             return Pause(await stack.enter_async_context(self._activity.stream()))

@@ -58,7 +58,7 @@ def heard(server: ServerProcess) -> list[str]:
 
 async def prepared(server: ServerProcess) -> None:
     """Wait until the process that tells speech from silence is there, which loads beside the server's start."""
-    await ask(server, *record(speech(), language="en"))
+    await ask(server, *record(speech(), language="en", context={"endpointing": True}))  # it cannot do without
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("fairness")
     limits = {"audio_ahead": 20 * WORD, "write": 3}
-    async with run_server(folder, only_fakes(folder, limits=limits, languages=["en", "ru"])) as running:
+    listening = {"ahead": False}  # so that a request that was read has asked for its turn
+    config = only_fakes(folder, limits=limits, languages=["en", "ru"], listening=listening)
+    async with run_server(folder, config) as running:
         yield running
 
 
