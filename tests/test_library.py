@@ -104,7 +104,7 @@ def test_damaged_voice_is_reported_once_and_left_out(
     bad = tmp_path / "voices" / "bad"
     bad.mkdir()
     (bad / "voice.yml").write_text(damage)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="wyoming_voice.library"):
         assert [voice.name for voice in shelf.voices()] == ["good"]
         assert [voice.name for voice in shelf.voices()] == ["good"]
     (complaint,) = caplog.messages

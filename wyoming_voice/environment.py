@@ -12,6 +12,7 @@ import pty
 import shutil
 import signal
 import sys
+from ast import literal_eval
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -150,8 +151,10 @@ async def _find_links() -> str:
         return ""
     with suppress(TimeoutError):
         async with asyncio.timeout(_ASK_SECONDS):
-            status, said = await _run([sys.executable, "-m", "pip", "config", "get", "global.find-links"])
-            return ",".join(said.split()) if status == 0 else ""
+            # `config get` of pip 23 does not look into the file that PIP_CONFIG_FILE names.
+            _, said = await _run([sys.executable, "-m", "pip", "config", "list"])
+            values = [line.partition("=")[2] for line in said.splitlines() if line.startswith("global.find-links=")]
+            return ",".join(literal_eval(values[-1]).split()) if values else ""
     return ""
 
 

@@ -81,7 +81,9 @@ class TestOrpheus(TtsContract):
 def test_audio_comes_in_growing_packets_from_the_third_frame_on(engine: WorkerEngine) -> None:
     chunks = spoken(engine, ONE)
     assert len(chunks) >= 3
-    assert chunks[0].seconds == pytest.approx(FRAME)
+    first = chunks[0].seconds / FRAME  # what is made while nobody reads comes joined
+    assert first == pytest.approx(round(first))
+    assert first < FRAMES / 2
     assert seconds(chunks) == pytest.approx(FRAMES * FRAME)
 
 
