@@ -67,7 +67,7 @@ async def door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
             async with opened.client.get(opened.url + path) as reply:
                 assert reply.status == 200
         others = [asyncio.create_task(ask(opened.server, say("Gate warm."))) for _ in range(4)]
-        await until(lambda: len(opened.server.workers()) >= 5)
+        await until(lambda: sum(name.endswith(".sock") for name in opened.server.held().files) >= 5)  # all listen
         opened.open_gate("warm")
         await asyncio.gather(*others)
         connector = aiohttp.TCPConnector(force_close=True)  # none is kept for a next request
