@@ -215,7 +215,7 @@ async def open_server(app: App) -> AsyncIterator[Server]:
         looking = asyncio.create_task(app.voices.keep_true(), name="keep the catalogue true")
         stack.callback(looking.cancel)
         warming = asyncio.create_task(app.speech.warm(), name="load what requests need")
-        stack.callback(warming.cancel)
+        stack.push_async_callback(_end, warming)  # it may be starting a process
         app.pool.keep()
         for name, place in app.voices.catalogue.places.items():
             if place.settings.preload:
@@ -273,3 +273,9 @@ def _peer_limits(settings: Settings) -> PeerLimits:
         input=limits.input,
         write=limits.write,
     )
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    """Cancel a task, and wait until it has cleaned up."""
+    task.cancel()
+    await asyncio.wait([task])
