@@ -49,7 +49,10 @@ class Running:
 
     def memory(self) -> Memory:
         """Look once."""
-        return Memory(self.process.memory_info().rss, sum(child.memory_info().rss for child in self.process.children()))
+        engines = [
+            child for child in self.process.children() if "wyoming_voice.engines.activity" not in child.cmdline()
+        ]
+        return Memory(self.process.memory_info().rss, sum(child.memory_info().rss for child in engines))
 
     async def settled(self) -> int:
         """Wait until the server's memory has not grown for a second, after what it does at its start; return it."""

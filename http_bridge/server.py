@@ -60,12 +60,9 @@ _GUARD: Final = web.AppKey("guard", Guard)
 
 
 @asynccontextmanager
-async def open_bridge(app: App) -> AsyncIterator["BridgeServer | None"]:
-    """Open the HTTP door where the settings want one; leaving the block closes it at once."""
+async def open_bridge(app: App) -> AsyncIterator["BridgeServer"]:
+    """Open the HTTP door at ``http`` of the settings; leaving the block closes it at once."""
     settings = app.settings
-    if settings.http == "off":
-        yield None
-        return
     host, port = split_address(settings.http)
     check_exposed(settings, host)
     bridge = Bridge(app, outputs_of(settings))

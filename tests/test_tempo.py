@@ -35,7 +35,9 @@ def loudest(pcm: bytes) -> float:
 def test_length_and_height_change_as_asked_and_apart(speed: float, pitch: float) -> None:
     pcm = changed(tone(2.0), speed, pitch)
     assert len(pcm) / 2 / RATE == pytest.approx(2.0 / speed, abs=0.001)
-    assert loudest(pcm) == pytest.approx(200.0 * pitch, rel=0.12)  # the slower, the coarser
+    assert loudest(pcm) == pytest.approx(
+        200.0 * pitch, rel=0.03 if pitch >= 0.8 else 0.12
+    )  # coarse where few periods fit
 
 
 def test_audio_leaves_while_more_comes() -> None:

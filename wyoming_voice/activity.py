@@ -59,9 +59,8 @@ class Activity:
         self._waking: asyncio.Task[None] | None = None
         self._numbers = count(1)
 
-    @property
-    def free(self) -> bool:
-        """Whether one more stream can be followed at once and makes no other late; wakes a process that is gone."""
+    def make_ready(self) -> bool:
+        """Tell whether one more stream can be followed now and makes no other late; start a process for the next."""
         process = self._process
         if process is None or process.lost or process.detector != self._detector():
             if self._waking is None or self._waking.done():

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Final
@@ -142,7 +142,7 @@ class App:
         self._speech = speech
         self.speech = speech(settings)
 
-    def take(self, settings: Settings, catalogue: Catalogue, changed: Iterable[str]) -> None:
+    def take(self, settings: Settings, catalogue: Catalogue, changed: Sequence[str]) -> None:
         """Go on with other settings from now on; requests that an engine has finish as they began."""
         plans = _engine_plans(settings, catalogue.places)
         renamed = self.pool.reconfigure(plans, _device_plans(settings), changed)

@@ -72,7 +72,7 @@ class _Ahead:
 
     async def drop(self) -> None:
         self.task.cancel()
-        await asyncio.wait([self.task])
+        await asyncio.gather(self.task, return_exceptions=True)  # it may have failed: the whole will say why
 
     async def result(self) -> list[Heard] | None:
         """Wait for it; None: it failed, and the recognition proper will say why if that is still so."""
@@ -119,7 +119,7 @@ class Recognition:
     async def _pauses(self, listening: Listening, stack: AsyncExitStack) -> Pause | None:
         if not listening.live or (listening.trailing is None and not self._settings.listening.ahead):
             return None
-        if listening.trailing is None and not self._activity.free:
+        if listening.trailing is None and not self._activity.make_ready():
             return None
         try:
             return Pause(await stack.enter_async_context(self._activity.stream()))

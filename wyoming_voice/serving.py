@@ -51,9 +51,7 @@ async def serve(settings: Settings, chosen: argparse.Namespace) -> int:
                 reloading = on_hangup(app, lambda: signals.put_nowait(signal.SIGHUP))
                 stack.callback(reloading.cancel)
                 server = await stack.enter_async_context(open_server(app))
-                # In a thread, behind the other door: `describe` is answered while aiohttp and the codecs are imported.
-                http = await asyncio.to_thread(import_module, "http_bridge.server")
-                bridge: BridgeServer | None = await stack.enter_async_context(http.open_bridge(app))
+                bridge = await _open_bridge(app, stack)
                 mqtt = await _open_mqtt(app, stack)
                 _announce(app, server, bridge)
                 gc.collect()
@@ -75,6 +73,16 @@ def _allow_descriptors(wanted: int) -> None:
     if resource.RLIM_INFINITY != soft < wanted:
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+async def _open_bridge(app: App, stack: AsyncExitStack) -> "BridgeServer | None":
+    """Open the HTTP door where the settings want one; else its libraries are not imported."""
+    if app.settings.http == "off":
+        return None
+    # In a thread, behind the other door: `describe` is answered while aiohttp and the codecs are imported.
+    http = await asyncio.to_thread(import_module, "http_bridge.server")
+    bridge: BridgeServer = await stack.enter_async_context(http.open_bridge(app))
+    return bridge
 
 
 async def _open_mqtt(app: App, stack: AsyncExitStack) -> "MqttDoor | None":

@@ -84,20 +84,20 @@ async def test_request_reaches_the_engine_as_it_was_sent(door: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    "more",
+    ("more", "does"),
     [
-        {"reference_audio_base64": "UklGRg=="},
-        {"references": [{"audio": "UklGRg=="}]},
-        {"voice_description": "an old man"},
+        ({"reference_audio_base64": "UklGRg=="}, "clones"),
+        ({"references": [{"audio": "UklGRg=="}]}, "clones"),
+        ({"voice_description": "an old man"}, "designs"),
     ],
 )
 @pytest.mark.parametrize("path", ["/tts", "/tts/wav"])
 async def test_cloning_is_refused_with_a_reason_while_nothing_clones(
-    door: Door, path: str, more: dict[str, object]
+    door: Door, path: str, more: dict[str, object], does: str
 ) -> None:
     refused = await door.refused("POST", path, json={"text": "Hello", **more})
     assert (refused.status, refused.code) == (503, "engine-unavailable")
-    assert "clones" in refused.message or "designs" in refused.message
+    assert does in refused.message
 
 
 async def test_mistakes_name_their_field(door: Door) -> None:

@@ -10,6 +10,7 @@ stream. Standard output: first a line (``chunk SAMPLES`` or ``missing TEXT``), t
 number of chunks) and a byte for each chunk, 255 for certain speech. It ends when its input does.
 """
 
+import signal
 import struct
 import sys
 from collections.abc import Callable, Mapping
@@ -92,6 +93,8 @@ def run(make: Callable[[], Detector], requests: BinaryIO, replies: BinaryIO) -> 
 
 def main() -> None:
     """Run as a process."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # systemd tells the whole group, and speech under way may finish
+        signal.signal(number, signal.SIG_IGN)  # it ends with its input
     replies = sys.stdout.buffer
     try:
         make = choose(sys.argv[1])
