@@ -1,12 +1,7 @@
 """What recognition makes of an engine's pieces."""
 
-import asyncio
-import gc
-from typing import Any
-
 from wyoming_voice.engines.protocol import Heard, Word
-from wyoming_voice.errors import WorkerLost
-from wyoming_voice.recognition import _Ahead, joined
+from wyoming_voice.recognition import joined
 
 
 def test_tokens_without_times_of_their_own_are_one_segment() -> None:
@@ -23,18 +18,3 @@ def test_segments_with_times_stay() -> None:
     pieces = [Heard("a", 0, 1), Heard(" b", 1, 2)]
     assert joined(pieces) == pieces
     assert joined([]) == []
-
-
-async def test_failure_of_what_is_dropped_is_no_news() -> None:
-    complaints: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
-
-    async def fails() -> list[Heard]:
-        raise WorkerLost("The worker is gone.")
-
-    ahead = _Ahead(0, asyncio.create_task(fails()))
-    await asyncio.wait([ahead.task])
-    await ahead.drop()
-    del ahead
-    gc.collect()
-    assert complaints == []

@@ -72,7 +72,7 @@ class _Ahead:
 
     async def drop(self) -> None:
         self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)  # it may have failed: the whole will say why
+        await asyncio.wait([self.task])
 
     async def result(self) -> list[Heard] | None:
         """Wait for it; None: it failed, and the recognition proper will say why if that is still so."""
