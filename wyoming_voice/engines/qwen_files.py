@@ -18,6 +18,11 @@ from .weights import DEFAULT_MODELS, weights_folder
 ENGINE: Final = "qwen-tts"
 Kind = Literal["base", "custom_voice", "voice_design"]
 
+BATCH: Final = 4
+"""Texts that are spoken at once, unless the option ``batch`` says otherwise."""
+MOST: Final = 64
+"""The largest ``batch``."""
+
 LANGUAGES: Final[Mapping[str, str]] = {
     "zh": "chinese",
     "en": "english",
@@ -134,6 +139,12 @@ def abilities(options: Options) -> frozenset[Literal["clone", "design", "style"]
     if found.kind == "voice_design":
         return frozenset({"design", "style"})
     return frozenset({"style"}) if found.large else frozenset()
+
+
+def seats(options: Options) -> int:
+    """Return how many texts are spoken at once, in one batch: the option ``batch``. A wrong one is told by loading."""
+    batch = options.get("batch", BATCH)
+    return batch if isinstance(batch, int) and not isinstance(batch, bool) and 1 <= batch <= MOST else 1
 
 
 def missing(options: Options) -> str | None:
