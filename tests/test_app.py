@@ -1,14 +1,22 @@
 """What the application shows of the machine, and when."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
+
+import pytest
+from wyoming.info import Attribution, Info, TtsProgram, TtsVoice
 
 from wyoming_voice.app import Voices
 from wyoming_voice.config import EngineSettings, Settings
 from wyoming_voice.library import Library, LibraryVoice
+from wyoming_voice.survey import survey
+from wyoming_voice.voices import VoiceChoice
+
+CLONES = {"qwen-tts": EngineSettings(options={"model": "Qwen/Qwen3-TTS-12Hz-0.6B-Base"})}
 
 
 class Slow:
@@ -30,8 +38,7 @@ class Slow:
 
 
 async def test_look_that_began_before_a_voice_was_made_does_not_hide_it(tmp_path: Path) -> None:
-    engines = {"qwen-tts": EngineSettings(options={"model": "Qwen/Qwen3-TTS-12Hz-0.6B-Base"})}
-    voices = Voices(Settings(data_dir=tmp_path, engines=engines))
+    voices = Voices(Settings(data_dir=tmp_path, engines=CLONES))
     library = voices.library
     slow = Slow(library)
     voices.library = cast("Library", slow)
@@ -43,3 +50,24 @@ async def test_look_that_began_before_a_voice_was_made_does_not_hide_it(tmp_path
     slow.gate.set()
     await early
     assert "anna" in [voice.name for voice in voices.catalogue.voices]
+
+
+async def test_voice_of_the_users_own_keeps_its_name_when_an_engine_brings_one_and_that_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(data_dir=tmp_path, engines={**CLONES, "kitchen": EngineSettings(uri=("tcp://192.0.2.1:1",))})
+    voices = Voices(settings)
+    voices.library.add(LibraryVoice(name="anna"), [(b"fLaC", "one")])
+    nobody = Attribution(name="x", url="x")
+    known: dict[str, Any] = {"attribution": nobody, "installed": True, "description": None, "version": None}
+    spoken = [TtsVoice(name=name, languages=["en"], **known) for name in ("Anna", "boris")]
+    remote = {"kitchen": Info(tts=[TtsProgram(name="x", voices=spoken, **known)])}
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            voices.take(settings, survey(settings, remote, voices.library.voices()), {})
+    names = [voice.name for voice in voices.catalogue.voices if voice.engine in ("kitchen", "qwen-tts")]
+    assert names == ["boris", "anna"]
+    assert voices.catalogue.voice(VoiceChoice("Boris"))[0].engine == "kitchen"
+    assert [voices.catalogue._named(name) for name in ("anna", "Anna")] == [voices.catalogue.voices[-1]] * 2
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("'Anna' is a voice of your own; kitchen has one of that name too.")

@@ -2,6 +2,7 @@
 
 import time
 import unicodedata
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +71,19 @@ def test_voice_of_the_users_own_is_offered_whatever_it_speaks() -> None:
 def test_name_that_means_something_else_is_not_free(name: str) -> None:
     with pytest.raises(BadRequest, match="name"):
         catalogue(voice("anna", "ru", "en")).check_free(name)
+
+
+def test_name_of_an_engines_voice_is_refused_and_nobody_is_told_to_remove_that() -> None:
+    with pytest.raises(BadRequest, match=r"^The engine clones has a voice 'Anna' already\. Choose another name\.$"):
+        catalogue(voice("anna", "ru")).check_free("Anna")
+    with pytest.raises(BadRequest, match=r"^There is a voice 'Anna' already\. Remove it first"):
+        catalogue(voice("anna", "ru", own=True)).check_free("Anna")
+
+
+def test_name_in_another_case_means_the_users_own_voice_before_what_an_engine_calls_its_own() -> None:
+    elena = replace(voice("rhvoice-elena", "ru"), voice="elena")
+    assert catalogue(elena, voice("Elena", "ru", own=True)).voice(VoiceChoice("elena"))[0].own
+    assert catalogue(elena).voice(VoiceChoice("elena"))[0].name == "rhvoice-elena"
 
 
 @pytest.mark.parametrize("name", ["Ann", "ru mother", "de", "Анна"])

@@ -36,6 +36,7 @@ _SEEK_SECONDS: Final = 2.5
 """How often a server elsewhere is asked that never answered: it may be starting, as Home Assistant may, which asks for
 what there is four times, 2 s apart."""
 _REMOTE_SECONDS: Final = 5.0
+_HIDES: Final = "'%s' is a voice of your own; %s has one of that name too. To have both, rename your own's folder in %s"
 
 
 Read = Callable[[], Settings]
@@ -52,11 +53,12 @@ class Voices:
         self._looks = self._shown = 0  # looks that began, and the one whose picture is shown
         self.library = Library(settings.data_dir / "voices")
         """The voices of the user's own; :meth:`look` after a change."""
-        self.catalogue = survey(settings, {}, self.library.voices())
+        self.catalogue = Catalogue(settings)
+        self.info = b""
+        """The answer to `describe`, ready to be written."""
+        self._show(survey(settings, {}, self.library.voices()))
         self.places = dict(self.catalogue.places)
         """The engines that the pool may start, by its names: those too that have changed and still have a request."""
-        self.info = encode(describe(self.catalogue))
-        """The answer to `describe`, ready to be written."""
 
     async def keep_true(self) -> None:
         """Look again for as long as the server runs: at servers elsewhere first, then at this machine."""
@@ -100,6 +102,9 @@ class Voices:
         self._show(self.catalogue)
 
     def _show(self, catalogue: Catalogue) -> None:
+        for voice in catalogue.hidden:
+            if voice not in self.catalogue.hidden:
+                _LOGGER.warning(_HIDES, voice.name, voice.engine, self.library.folder)
         self.catalogue = replace(catalogue, settings=_preferring(self._settings, catalogue, self._preferred))
         self.info = encode(describe(self.catalogue))
 

@@ -14,6 +14,7 @@ def survey(settings: Settings, remote: Mapping[str, Info], library: Iterable[Lib
     """Make the catalogue; ``remote`` has what the Wyoming servers elsewhere said of themselves.
 
     An engine that is not ready is shown only where the user's settings name it: who asks for it is told what to run.
+    A voice of the user's own is heard under its name whatever engines are installed later, and hides theirs.
 
     Reads files, some tens of milliseconds in all, and imports nothing.
     """
@@ -30,9 +31,12 @@ def survey(settings: Settings, remote: Mapping[str, Info], library: Iterable[Lib
             models.append(_local_model(place, place.spec))
         elif place.spec.task == "tts" and (place.missing is None or place.name in settings.engines):
             voices += _local_voices(place, place.spec)
-    voices += [voice for own in library if (voice := _library_voice(own, places)) is not None]
+    own = [voice for made in library if (voice := _library_voice(made, places)) is not None]
+    names = {voice.name.casefold() for voice in own}
+    hidden = tuple(voice for voice in voices if voice.name.casefold() in names)
+    voices = [voice for voice in voices if voice not in hidden] + own
     unique = {voice.name: voice for voice in reversed(voices)}  # of two with one name the first counts
-    return Catalogue(settings, [voice for voice in voices if unique[voice.name] is voice], models, places)
+    return Catalogue(settings, [voice for voice in voices if unique[voice.name] is voice], models, places, hidden)
 
 
 def _places(settings: Settings) -> Iterator[Place]:

@@ -131,6 +131,8 @@ class Catalogue:
     voices: Sequence[Voice] = ()
     models: Sequence[Model] = ()
     places: Mapping[str, Place] = field(default_factory=dict)
+    hidden: Sequence[Voice] = ()
+    """Voices of engines that a voice of the user's own has the name of: nobody can choose them."""
 
     def voice(self, choice: VoiceChoice, text: str = "") -> tuple[Voice, str | None]:
         """Find the voice by name, else by language, else by the script of the text, else the default one.
@@ -222,8 +224,11 @@ class Catalogue:
     def check_free(self, name: str) -> None:
         """Raise BadRequest for a name that a voice has, or that clients say for something else."""
         folded = name.casefold()
-        if any(voice.name.casefold() == folded for voice in self.voices):
-            raise BadRequest(f"There is a voice '{name}' already. Remove it first, or choose another name.")
+        for voice in self.voices:
+            if voice.name.casefold() == folded:
+                has = "There is a voice" if voice.own else f"The engine {voice.engine} has a voice"
+                mend = "Remove it first, or choose another name." if voice.own else "Choose another name."
+                raise BadRequest(f"{has} '{name}' already. {mend}")
         if self._speaks(name) or any(folded == place.casefold() for place in self.places):
             kind = "a language" if self._speaks(name) else "an engine"
             raise BadRequest(f"'{name}' is the name of {kind} here, which clients send too. Choose another name.")
@@ -297,6 +302,7 @@ class Catalogue:
         exact = [voice for voice in self.voices if voice.name == name]
         folded = name.casefold()
         alike = [voice for voice in self.voices if folded in (voice.name.casefold(), voice.voice.casefold())]
+        alike.sort(key=lambda voice: not voice.own)  # "elena" is the user's Elena, if there is one
         return exact[0] if exact else alike[0] if alike else None
 
     def _speaks(self, language: str) -> bool:
