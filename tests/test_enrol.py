@@ -12,7 +12,7 @@ from wyoming_voice import enrol
 from wyoming_voice.app import open_app
 from wyoming_voice.config import Settings
 from wyoming_voice.engines.reference import is_lent
-from wyoming_voice.errors import TooLarge, UnknownVoice
+from wyoming_voice.errors import EngineUnavailable, TooLarge, UnknownVoice
 from wyoming_voice.library import Library, LibraryVoice
 
 
@@ -64,6 +64,16 @@ async def test_what_was_computed_of_a_removed_voice_is_gone(tmp_path: Path) -> N
         assert computed.exists()
         await enrol.forget(app, "anna")
         assert not computed.exists()
+
+
+async def test_what_was_computed_and_cannot_be_deleted_is_told(tmp_path: Path) -> None:
+    async with open_app(Settings(data_dir=tmp_path)) as app:
+        app.voices.library.add(LibraryVoice(name="anna"), [(b"fLaC", "one")])
+        left = tmp_path / "cache" / "qwen-tts" / "a folder"  # as good as a disk that refuses
+        left.mkdir(parents=True)
+        with pytest.raises(EngineUnavailable, match="is removed, but what was computed"):
+            await enrol.forget(app, "anna")
+        assert app.voices.library.voices() == []
 
 
 def test_engines_know_what_came_with_a_request(tmp_path: Path) -> None:

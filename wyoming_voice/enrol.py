@@ -89,10 +89,13 @@ async def keep(app: App, kept: Draft) -> LibraryVoice:
 
 
 async def forget(app: App, name: str) -> None:
-    """Remove a voice from the library, and what engines computed of recordings; raises UnknownVoice."""
+    """Remove a voice from the library, and what engines computed of recordings.
+
+    Raises UnknownVoice, and EngineUnavailable where the disk refuses.
+    """
     await asyncio.to_thread(app.voices.library.remove, name)
-    await asyncio.to_thread(_forget_computed, app.settings.data_dir / "cache")
     await app.voices.look()
+    await asyncio.to_thread(_forget_computed, app.settings.data_dir / "cache")
 
 
 @asynccontextmanager
@@ -146,10 +149,18 @@ async def _recognise(app: App, pcm: bytes, wanted: Enrolment) -> str | None:
 
 
 def _forget_computed(cache: Path) -> None:
-    """Delete what is computed again when it is needed: nobody here knows which of it was made of which recording."""
-    for path in cache.glob("*/*"):
-        if path.suffix != ".part":  # being written
+    """Delete what is computed again when it is needed: nobody here knows which of it was made of which recording.
+
+    What is just being written goes too, or was left by a worker that was killed. Raises EngineUnavailable.
+    """
+    try:
+        for path in cache.glob("*/*"):
             path.unlink(missing_ok=True)
+    except OSError as error:
+        raise EngineUnavailable(
+            f"The voice is removed, but what was computed of its recordings is still in {cache}: "
+            f"{error.strerror or error}. Delete that folder."
+        ) from error
 
 
 async def _in_turn(work: Callable[[Recording], bytes], recording: Recording) -> bytes:

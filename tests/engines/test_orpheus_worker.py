@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.disk import refusing_disk
 from tests.engines.environment import WorkerEngine, make_tiny, probe, real_data_dir, worker
 from tests.engines.speaking import ENGLISH, RUSSIAN, TtsContract, seconds, spoken
 from wyoming_voice.engines import orpheus_files
@@ -189,6 +190,21 @@ def test_it_goes_on_with_recordings_that_are_encoded_once(
         assert spoken(running, other)
     assert broken.read_bytes() == whole  # it was made again
     assert {*shelf.iterdir()} == {kept, broken}
+
+
+def test_a_disk_that_refuses_costs_only_the_time_to_encode_again(
+    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cache = tmp_path / "cache"
+    chosen = options(tiny, temperature=0, needs_reference=True, data_dir=str(tmp_path))
+    with worker("orpheus", ENTRY, "tts", chosen, tmp_path) as running:
+        for pitch, how in ((200, "full"), (230, "read-only")):
+            with refusing_disk(cache, how) as why:
+                before = {path for path in cache.rglob("*") if path.is_file()}
+                reference = record(tmp_path / f"{how}.wav", pitch)
+                assert spoken(running, Segment(text="Fine.", voice="", references=(reference,)))
+                assert {path for path in cache.rglob("*") if path.is_file()} == before, "no half file"
+                assert why in capfd.readouterr().err
 
 
 def test_nothing_that_came_with_a_request_is_kept(cloner: WorkerEngine, tiny: Path, tmp_path: Path) -> None:

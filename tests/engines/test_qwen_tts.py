@@ -14,6 +14,7 @@ import soxr
 
 from bench.faster_qwen import not_compared
 from tests.conftest import Speech
+from tests.disk import refusing_disk
 from tests.engines.environment import WorkerEngine, make_tiny, probe, real_data_dir, worker
 from tests.engines.hearing import text_of, word_error_rate
 from tests.engines.humming import hum
@@ -128,11 +129,12 @@ def test_frames_are_the_same_compiled_and_not(models: Path, recording: str) -> N
     found = probe("qwen-tts", "compiling", models, recording)["compiling"]
     assert found["frames"] > 5
     assert found["there"] == {"equal": True, "compiled": True, "said": []}
-    assert found["missing"]["equal"]
-    assert not found["missing"]["compiled"]
-    (line,) = found["missing"]["said"]
-    assert "the talker cannot be compiled" in line
-    assert "no-such-compiler" in line
+    for name, why in (("missing", "no-such-compiler"), ("no folder", "Not a directory")):
+        assert found[name]["equal"]
+        assert not found[name]["compiled"]
+        (line,) = found[name]["said"]
+        assert "the talker cannot be compiled" in line
+        assert why in line
 
 
 def test_benchmark_says_why_it_compares_with_no_other() -> None:
@@ -304,6 +306,20 @@ def test_a_recording_is_looked_at_once_and_kept_by_its_content(
         kept.write_bytes(kept.read_bytes()[:100])
         sound(engine, replace(segments["base"], references=(Reference(recording),)))  # not the voice that is in memory
         assert kept.stat().st_size > 1000
+
+
+def test_a_disk_that_refuses_costs_only_the_time_to_look_again(
+    models: Path, segments: dict[str, Segment], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cache = tmp_path / "cache"
+    with running(models / "base", tmp_path) as engine:
+        for pitch, how in ((100.0, "full"), (150.0, "read-only")):
+            with refusing_disk(cache, how) as why:
+                before = {path for path in cache.rglob("*") if path.is_file()}
+                reference = Reference(hum(tmp_path / f"{how}.wav", pitch=pitch), "как дела")
+                assert sound(engine, replace(segments["base"], references=(reference,)))
+                assert {path for path in cache.rglob("*") if path.is_file()} == before, "no half file"
+                assert why in capfd.readouterr().err
 
 
 def test_two_at_once_do_not_mix(engine: WorkerEngine, segment: Segment) -> None:

@@ -1,7 +1,7 @@
 """Recordings to clone, as Orpheus gets them: codes, computed once and kept by the recording's content."""
 
 import hashlib
-import tempfile
+import io
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +13,7 @@ import soxr
 
 from wyoming_voice.errors import BadRequest
 
+from .kept import keep
 from .orpheus_tokens import CODES, PLACES, RATE, Example, Frame
 from .protocol import Reference
 from .reference import check_reference, is_lent
@@ -60,7 +61,9 @@ class ReferenceCodes:
         check_reference(mono, rate)
         frames = self._encode(soxr.resample(mono, rate, RATE) if rate != RATE else mono)
         if self._folder is not None and not is_lent(path):
-            _write(self._folder / f"{name}.npy", frames)
+            file = io.BytesIO()
+            np.save(file, np.array(frames, dtype=np.int16))
+            keep(self._folder / f"{name}.npy", file.getvalue())
         return frames
 
     def _from_disk(self, name: str) -> tuple[Frame, ...] | None:
@@ -73,11 +76,3 @@ class ReferenceCodes:
             return None
         whole = codes.ndim == 2 and codes.shape[1] == PLACES and codes.size and 0 <= codes.min() <= codes.max() < CODES
         return tuple(tuple(map(int, frame)) for frame in codes) if whole else None
-
-
-def _write(path: Path, frames: tuple[Frame, ...]) -> None:
-    """Keep codes under their name, whole or not at all, also where two workers do so at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        np.save(file, np.array(frames, dtype=np.int16))
-    Path(file.name).replace(path)

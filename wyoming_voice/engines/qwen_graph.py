@@ -1,4 +1,4 @@
-"""A step made faster: its thousand small kernels fused by ``torch.compile``, and launched as one CUDA graph.
+"""A step made faster: its thousand small kernels launched as one CUDA graph.
 
 What is captured reads and writes tensors that stay where they are; whoever replays it fills them in first.
 """
@@ -14,22 +14,6 @@ _LOGGER = logging.getLogger(__name__)
 _WARM: Final = 3  # runs before a capture, in which libraries choose their kernels and make their workspaces
 
 Run = Callable[[], tuple[torch.Tensor, ...]]
-
-
-def compiled(name: str, run: Run) -> Run:
-    """Compile a function of no arguments that returns tensors; it is run once for that, which takes a minute or more.
-
-    Where that fails (a CPU needs a C++ compiler, a GPU Triton) the function itself is returned, and a line is logged.
-    """
-    fused: Run = torch.compile(run, dynamic=False)
-    try:
-        with torch.inference_mode():
-            fused()
-    except RuntimeError as error:
-        reason = str(error).strip().partition("\n")[0]  # the rest is a page of the compiler's own state
-        _LOGGER.warning("the %s cannot be compiled (%s): steps run without it, more slowly", name, reason)
-        return run
-    return fused
 
 
 def captured(name: str, run: Run) -> Run:

@@ -5,9 +5,6 @@ continues it (in-context learning, the closest likeness); without, the embedding
 """
 
 import hashlib
-import logging
-import os
-import tempfile
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,16 +17,15 @@ import soxr
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from wyoming_voice.errors import BadRequest
 
+from .kept import keep
 from .protocol import Reference
 from .qwen_codec import Codec, CodecStream
 from .qwen_sound import RATE
 from .reference import check_reference, is_lent
-
-_LOGGER = logging.getLogger(__name__)
 
 _MOST: Final = 375  # frames of recordings to continue: 30 s
 _KEPT: Final = 16  # voices in memory, some 10 MB each: mostly what the decoder looks back on
@@ -130,18 +126,8 @@ class Cloner:
             return None
 
     def _write(self, key: str, likeness: Likeness) -> None:
-        """Keep what was computed, whole or not at all; a full disk only costs the time to compute it again."""
         tensors = {"codes": likeness.codes.short().cpu().contiguous(), "embedding": likeness.embedding.float().cpu()}
-        try:
-            self._cache.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._cache, suffix=".part")
-            os.close(handle)
-            save_file(tensors, name)
-            Path(name).replace(self._cache / f"{key}.safetensors")
-        except (OSError, SafetensorError) as error:
-            _LOGGER.warning(
-                "a cloned voice cannot be kept in %s (%s); it is computed again next time", self._cache, error
-            )
+        keep(self._cache / f"{key}.safetensors", save(tensors))
 
 
 def _identity(weights: Path) -> bytes:

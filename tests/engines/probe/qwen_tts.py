@@ -151,7 +151,7 @@ def graphs(models: Path, _recording: str) -> object:
 
 
 def compiling(models: Path, _recording: str) -> object:
-    """Compare likeliest frames with and without ``torch.compile``, and where its C++ compiler is missing.
+    """Compare likeliest frames with and without ``torch.compile``, and where its C++ compiler or its folder is missing.
 
     Only the talker's step: the predictor is 15 steps in one, which takes a C++ compiler minutes even when tiny.
     """
@@ -164,8 +164,15 @@ def compiling(models: Path, _recording: str) -> object:
     plain = [codes.tolist() for _, codes in model.talker.frames(prompt, 0, FRAMES)]
     found: dict[str, object] = {"frames": len(plain)}
     with tempfile.TemporaryDirectory() as cache:
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
-        for name, settings in (("missing", {"cpp.cxx": ("no-such-compiler",)}), ("there", {})):
+        no_folder = Path(cache, "file")
+        no_folder.touch()
+        missing = {"cpp.cxx": ("no-such-compiler",)}
+        for name, folder, settings in (
+            ("missing", cache, missing),
+            ("no folder", no_folder / "x", {}),
+            ("there", cache, {}),
+        ):
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
             said.clear()
             torch._dynamo.reset()
             talker = Talker(model.package.model.talker, compiles=True)

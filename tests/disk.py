@@ -1,0 +1,39 @@
+"""Disks that are full, or that cannot be written."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def small_disk(folder: Path, kilobytes: int, how: str = "rw") -> Iterator[None]:
+    """Mount a disk of this size, where the machine lets us."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,{how}", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount here")
+    if done.returncode:
+        pytest.skip(f"no disk can be mounted here: {done.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def refusing_disk(folder: Path, how: str) -> Iterator[str]:
+    """Mount a disk that is ``full`` or ``read-only``; yields what it says to whoever writes."""
+    with small_disk(folder, 8, "ro" if how == "read-only" else "rw"):
+        if how == "full":
+            with (folder / "others").open("wb", buffering=0) as file:
+                try:
+                    while True:
+                        file.write(bytes(4096))
+                except OSError:
+                    pass
+        yield "Read-only file system" if how == "read-only" else "No space left on device"
