@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from wyoming.audio import AudioChunk
 
-from wyoming_voice.link import PITCH, SPEED
+from wyoming_voice.link import PITCH, SEEDS, SPEED
 from wyoming_voice.speech import Utterance, Wanted, once
 from wyoming_voice.voices import VoiceChoice
 
@@ -29,6 +29,9 @@ class SpeakQuery(BaseModel):
     style: str | None = Field(default=None, description="How to say it, in words, for engines that can")
     speed: Annotated[float, Field(ge=SPEED[0], le=SPEED[1])] = Field(default=1.0, description="1: the voice's own")
     pitch: Annotated[float, Field(ge=PITCH[0], le=PITCH[1])] = Field(default=1.0, description="1: the voice's own")
+    seed: Annotated[int, Field(ge=0, lt=SEEDS)] | None = Field(
+        default=None, description="The same text with the same seed sounds the same, with engines that draw lots"
+    )
     sample_rate: Annotated[int, Field(ge=8000, le=48_000)] | None = Field(
         default=None, description="Hz; default: the voice's own"
     )
@@ -52,6 +55,7 @@ class SpeakQuery(BaseModel):
             style=self.style,
             speed=self.speed,
             pitch=self.pitch,
+            seed=self.seed,
             rate=self.sample_rate,
             wanted=Wanted(llm=self.use_llm_tts, stress=self.use_stress),
         )

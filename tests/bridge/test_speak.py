@@ -268,9 +268,19 @@ async def test_a_client_that_never_reads_is_hung_up_on_and_frees_the_engine(tmp_
         assert door.server.memory < 300 * 2**20
 
 
+async def test_how_it_is_asked_for_in_the_address_reaches_the_engine(door: Door) -> None:
+    client = await talk(door, "?voice=fake-en&speed=2&pitch=0.5&style=cheerful&seed=7")
+    await client.say("Speak", text="With feeling.")
+    await client.say("Flush")
+    await client.until("Flushed")
+    said = log_lines(door.server.log)
+    assert "as With feeling.: en None None 2 0.5 cheerful False" in said
+    assert "seed With feeling.: 7" in said
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
-    [("?voice=nobody", 404), ("?speed=99", 400), ("?encoding=mp3", 400), ("?sample_rate=1", 400)],
+    [("?voice=nobody", 404), ("?speed=99", 400), ("?seed=-1", 400), ("?encoding=mp3", 400), ("?sample_rate=1", 400)],
 )
 async def test_a_mistake_in_the_address_is_a_proper_reply(door: Door, query: str, status: int) -> None:
     refusal = await door.refused("GET", PATH + query)

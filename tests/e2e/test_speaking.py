@@ -7,7 +7,7 @@ import pytest_asyncio
 from wyoming.audio import AudioStart
 from wyoming.event import Event
 
-from tests.e2e.dialogue import ask, ask_on, kinds, pcm, peer, refused, say, words
+from tests.e2e.dialogue import ask, ask_on, kinds, pcm, peer, refused, say, stream, words
 from tests.process import ServerProcess, log_line, log_lines, only_fakes, read_until, run_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -87,10 +87,13 @@ async def test_marks_of_markdown_emoji_and_addresses_are_not_read_aloud(
     assert not set("".join(said)) & set("*_`#[]()/🌞👋🙂")
 
 
-async def test_speed_pitch_and_style_reach_the_engine(server: ServerProcess) -> None:
-    context = {"speed": 1.5, "pitch": 0.5, "style": "cheerful", "else": {"nested": [1]}}
+async def test_all_that_the_context_says_of_how_to_speak_reaches_the_engine(server: ServerProcess) -> None:
+    context = {"speed": 1.5, "pitch": 0.5, "style": "cheerful", "seed": 2**32 - 1, "else": {"nested": [1]}}
     await ask(server, say("With feeling.", context=context))
     assert "as With feeling.: en None None 1.5 0.5 cheerful False" in log_lines(server.log)
+    assert "seed With feeling.: 4294967295" in log_lines(server.log)
+    await ask(server, *stream("In a ", "stream.", context={"seed": 0}))
+    assert "seed In a stream.: 0" in log_lines(server.log)
     await ask(server, say("Without.", context=None))
     assert "as Without.: en None None 1 1 None False" in log_lines(server.log)
 
@@ -147,6 +150,9 @@ async def test_ssml_that_is_none_is_refused_with_what_is_wrong(server: ServerPro
         {"text": "a", "context": {"speed": True}},
         {"text": "a", "context": {"pitch": -1}},
         {"text": "a", "context": {"style": {}}},
+        {"text": "a", "context": {"seed": -1}},
+        {"text": "a", "context": {"seed": 2**32}},
+        {"text": "a", "context": {"seed": 0.5}},
     ],
 )
 async def test_a_wrong_request_is_told_why_and_the_connection_ends(

@@ -91,6 +91,8 @@ class FakeTts:
             f"as {segment.text}: {segment.voice} {segment.language} {segment.speaker} "
             f"{segment.speed:g} {segment.pitch:g} {segment.style} {segment.ssml}"
         )
+        if segment.seed is not None:
+            self._log(f"seed {segment.text}: {segment.seed}")
         if segment.references or segment.description:
             brought = [f"{soundfile.info(one.path).duration:.1f} {one.text}" for one in segment.references]
             self._log(f"made of {brought} {segment.description} {segment.seed}")

@@ -15,7 +15,7 @@ from wyoming_voice.audio import Converter, PcmFormat, check_format
 from wyoming_voice.channel import Channel
 from wyoming_voice.connection import Connection, Job
 from wyoming_voice.errors import BadRequest, TooLarge, UnknownEngine, VoiceError
-from wyoming_voice.link import PITCH, SPEED
+from wyoming_voice.link import PITCH, SEEDS, SPEED
 from wyoming_voice.listening import HEARD
 from wyoming_voice.speech import Finish, Listening, Speech, Utterance, Wanted
 from wyoming_voice.voices import VoiceChoice
@@ -261,6 +261,7 @@ def _utterance(event: Event, text: AsyncIterator[str]) -> Utterance:
         speed=fields.number(context, "speed", 1.0, least=SPEED[0], most=SPEED[1]),
         pitch=fields.number(context, "pitch", 1.0, least=PITCH[0], most=PITCH[1]),
         ssml=text_format == "ssml",
+        seed=fields.integer(context, "seed", least=0, most=SEEDS - 1),
         wanted=Wanted(llm=_choice(context, "use_llm_tts", "use_llm"), stress=_choice(context, "use_stress")),
     )
 
