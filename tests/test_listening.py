@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wyoming_voice.audio import from_float, silence
-from wyoming_voice.listening import HEARD, Cut, Cutter
+from wyoming_voice.listening import HEARD, Cut, Cutter, loudness
 
 
 def cut(pcm: bytes, cutter: Cutter, sizes: list[int] | None = None) -> list[Cut]:
@@ -100,6 +100,29 @@ def test_memory_holds_one_piece_however_long_the_recording() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 12_000_000  # 0.8 MB held, the pieces of one feed, and the arithmetic of one cut
+
+
+def test_a_piece_is_judged_and_cut_without_a_wide_copy_of_it() -> None:
+    piece, cutter = noise(22), Cutter()
+    cutter.feed(piece)
+    tracemalloc.start()
+    loudness(piece)
+    judged = tracemalloc.get_traced_memory()[1]
+    assert len(cutter.feed(b"\1\0")) == 1
+    cut_too = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert judged < len(piece) / 4
+    assert cut_too < 1.5 * len(piece)  # what is cut off, and a place in it every 10 ms
+
+
+@pytest.mark.parametrize(("level", "decibels"), [(1.0, 0.0), (0.1, -20.0), (0.001, -60.0)])
+def test_loudness_is_measured_against_full_scale(level: float, decibels: float) -> None:
+    square = np.where(np.arange(HEARD.rate) % 2, level, -level).astype(np.float32)
+    assert loudness(from_float(square, 2)) == pytest.approx(decibels, abs=0.2)
+
+
+def test_nothing_is_infinitely_quiet() -> None:
+    assert loudness(silence(1.0, HEARD)) == loudness(b"") == -np.inf
 
 
 def test_limits_that_leave_no_room_are_a_mistake_of_ours() -> None:

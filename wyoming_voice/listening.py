@@ -12,8 +12,10 @@ HEARD = PcmFormat(rate=16_000, width=2, channels=1)
 
 _HOP = HEARD.rate // 100
 """Samples between two places looked at: 10 ms."""
-_QUIET = 15 * _HOP
-"""Samples whose energy is compared: 150 ms, longer than the closure of a stop consonant, shorter than a pause."""
+_HOPS = 15
+"""Places over whose sound the energy is compared: 150 ms, longer than a stop consonant's closure, shorter than a pause.
+"""
+_QUIET = _HOPS * _HOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,10 @@ class Cut:
 
 def loudness(pcm: bytes) -> float:
     """Return the level of a recording in dBFS: its root mean square, full scale being 0; -inf for digital silence."""
-    samples = np.frombuffer(pcm, "<i2").astype(np.float64) / 32768.0
-    power = float(np.mean(samples**2)) if len(samples) else 0.0
-    return 10 * math.log10(power) if power else -math.inf
+    samples = np.frombuffer(pcm, "<i2")
+    # einsum widens them bit by bit. A wide copy of a whole piece is megabytes of fresh memory, which took up to 20 ms.
+    energy = int(np.einsum("i,i", samples, samples, dtype=np.int64))
+    return 10 * math.log10(energy / len(samples) / 2**30) if energy else -math.inf
 
 
 class Cutter:
@@ -73,7 +76,8 @@ class Cutter:
         return [self._cut(len(self._held))] if self._held else []
 
     def _cut(self, size: int) -> Cut:
-        cut = Cut(bytes(self._held[:size]), self._given / HEARD.byte_rate)
+        with memoryview(self._held) as held:
+            cut = Cut(bytes(held[:size]), self._given / HEARD.byte_rate)
         del self._held[:size]
         self._given += size
         return cut
@@ -81,8 +85,9 @@ class Cutter:
     def _quietest(self) -> int:
         """Find the sample to cut before."""
         window = np.frombuffer(self._held, "<i2", count=self._last - self._first, offset=self._first * HEARD.width)
+        hops = window[: len(window) // _HOP * _HOP].reshape(-1, _HOP)
         # Whole numbers, so that equal silences are equal: 2**30 · 400,000 samples is far below 2**63.
-        power = np.concatenate(([0], np.cumsum(window.astype(np.int64) ** 2)))
-        energy = (power[_QUIET:] - power[:-_QUIET])[::_HOP]
+        power = np.concatenate(([0], np.cumsum(np.einsum("ij,ij->i", hops, hops, dtype=np.int64))))
+        energy = power[_HOPS:] - power[:-_HOPS]
         latest = len(energy) - 1 - int(np.argmin(energy[::-1]))
         return self._first + latest * _HOP + _QUIET // 2

@@ -111,7 +111,7 @@ class EventParser:
 def encode(event: Event) -> bytes:
     """Write one event as the frame that every Wyoming peer reads."""
     header: dict[str, object] = {"type": event.type, "version": wyoming.__version__}
-    data = json.dumps(event.data, ensure_ascii=False).encode("utf-8", "replace") if event.data else b""
+    data = _ENCODER.encode(event.data).encode("utf-8", "replace") if event.data else b""
     if data:
         header["data_length"] = len(data)
     payload = event.payload or b""
@@ -122,7 +122,7 @@ def encode(event: Event) -> bytes:
 
 def _parse_object(text: bytes, what: str) -> dict[str, object]:
     try:
-        parsed = json.loads(text.decode("utf-8"), parse_constant=_refuse)
+        parsed = _DECODER.decode(text.decode("utf-8"))
     except (ValueError, RecursionError):
         raise BadRequest(f"{what} must be a JSON object; see https://github.com/OHF-Voice/wyoming.") from None
     if not isinstance(parsed, dict):
@@ -134,6 +134,9 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
+# Made once: :mod:`json` makes another one for each call that has options, and that takes as long as a header does.
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 _MOST: Final = 2**31
 
 
