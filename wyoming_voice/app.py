@@ -253,6 +253,7 @@ def _engine_plan(settings: Settings, place: Place) -> EnginePlan:
         ttl=None if several else engine.ttl,
         device=engine.device if place.is_here else "",
         turns=None if place.spec is None else place.spec.turns,
+        seats=1 if place.spec is None else place.spec.seats(place.options),
     )
 
 

@@ -153,7 +153,7 @@ class Ray(_Section):
 class Device(_Section):
     """One processor that engines share."""
 
-    running: Count = Field(default=1, description="Turns that may run on it at once, over all engines")
+    running: Count = Field(default=1, description="Workers that may compute on it at once, over all engines")
     loaded: Count | None = Field(
         default=None,
         description="Workers that fit into its memory; an idle one makes room for another; null: any number",

@@ -2,10 +2,11 @@
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -18,34 +19,37 @@ class Handover(Generic[T]):
     """The steps of an engine. The reader takes all that have piled up, so a fast engine costs few wake-ups.
 
     It gets the first step at once, and after each take nothing for 20 ms, unless the steps end or fill half the room;
-    so the steps of an engine that takes longer than that for each are also handed over at once. The engine is at most
-    ``limit`` (in the unit of ``weigh``) ahead of the reader; then its next step is not asked for.
+    so the steps of an engine that takes longer than that for each are also handed over at once. Once the reader is
+    ``limit`` (in the unit of ``weigh``) behind, the engine's next step is not asked for.
     """
 
-    def __init__(self, limit: int, weigh: Callable[[T], int]) -> None:
+    def __init__(self, limit: int, weigh: Callable[[T], int], change: threading.Condition | None = None) -> None:
+        """``change`` is told when there is room again, and when the reader leaves."""
         self._loop = asyncio.get_running_loop()
         self._limit = limit
         self._weigh = weigh
-        self._change = threading.Condition()
+        self._change = change or threading.Condition()
         self._items: list[T] = []
         self._held = 0
         self._ended = False
         self._error: BaseException | None = None
-        self._left = False
+        self.left = False
+        """Whether the reader asks for no more."""
         self._next = 0.0  # when the reader may take again, by the event loop's clock
         self._reader: asyncio.Future[None] | None = None
 
-    def put(self, item: T) -> bool:
-        """Add a step, from the engine's thread; waits while the reader is behind. False once it has left."""
+    @property
+    def has_room(self) -> bool:
+        """Whether the reader is not too far behind for one more step."""
+        return self._held < self._limit
+
+    def put(self, item: T) -> None:
+        """Add a step, from the engine's thread; it never waits."""
         with self._change:
-            self._change.wait_for(lambda: self._left or self._held < self._limit)
-            if self._left:
-                return False
             self._items.append(item)
             self._held += self._weigh(item)
             if self._is_due(self._loop.time()):
                 self._call_reader()
-        return True
 
     def end(self, error: BaseException | None = None) -> None:
         """End the steps, from the engine's thread."""
@@ -56,7 +60,7 @@ class Handover(Generic[T]):
     def leave(self) -> None:
         """Ask for no more steps, from the event loop."""
         with self._change:
-            self._left = True
+            self.left = True
             self._change.notify()
 
     def __aiter__(self) -> AsyncIterator[list[T]]:
@@ -93,16 +97,57 @@ def _wake(reader: asyncio.Future[None]) -> None:
         reader.set_result(None)
 
 
-class EngineThread:
-    """The one thread that an engine is loaded and called in; requests are done in the order they come."""
+class _Run:
+    """A request's steps: iterated over in the engine's thread, one at a time."""
 
-    def __init__(self) -> None:
+    __slots__ = ("_begin", "_steps", "handover")
+
+    def __init__(self, begin: Callable[[], Iterator[Any]], handover: Handover[Any]) -> None:
+        self._begin = begin
+        self._steps: Iterator[Any] | None = None
+        self.handover = handover
+
+    def step(self) -> bool:
+        """Do the next step; False when there is none, or nobody asks for it: then it is closed."""
+        failure: BaseException | None = None
+        try:
+            if not self.handover.left:
+                if self._steps is None:
+                    self._steps = self._begin()
+                self.handover.put(next(self._steps))
+                return True
+        except StopIteration:
+            pass
+        except BaseException as error:  # noqa: BLE001 - the outermost frame of the thread: the reader raises it again
+            failure = error
+        try:
+            close = getattr(self._steps, "close", None)  # generators have it, other iterators need not
+            if close is not None:
+                close()
+        except BaseException as error:  # noqa: BLE001 - likewise
+            failure = failure or error
+        self.handover.end(failure)
+        return False
+
+
+class EngineThread:
+    """The one thread that an engine is loaded and called in.
+
+    It has ``seats`` requests under way, which take turns: a step of each in every round, those that are new first. A
+    request whose reader is behind is passed over. The others wait for a seat, and get it in the order they come.
+    """
+
+    def __init__(self, seats: int = 1) -> None:
+        self._seats = seats
         self._executor = ThreadPoolExecutor(1, "engine")
+        self._change = threading.Condition()  # of all that the event loop changes and the thread looks at
+        self._waiting: deque[_Run] = deque()
+        self._seated: list[_Run] = []  # the thread's own
         self.idle = True
-        """Whether no step is being computed."""
+        """Whether no request is under way."""
 
     async def call(self, function: Callable[[], T]) -> T:
-        """Run a function in the thread."""
+        """Run a function in the thread, while no steps are computed."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function)
 
     @asynccontextmanager
@@ -110,28 +155,32 @@ class EngineThread:
         self, begin: Callable[[], Iterator[T]], *, limit: int, weigh: Callable[[T], int]
     ) -> AsyncIterator[Handover[T]]:
         """Iterate in the thread over what ``begin()`` returns; leaving the block closes it after the step under way."""
-        handover = Handover(limit, weigh)
-        self._executor.submit(self._pump, begin, handover)
+        handover = Handover(limit, weigh, self._change)
+        with self._change:
+            self._waiting.append(_Run(begin, handover))
+            if self.idle:
+                self.idle = False
+                self._executor.submit(self._serve)
+            self._change.notify()
         try:
             yield handover
         finally:
             handover.leave()
 
-    def _pump(self, begin: Callable[[], Iterator[T]], handover: Handover[T]) -> None:
-        self.idle = False
-        try:
-            steps = begin()
-            try:
-                for step in steps:
-                    if not handover.put(step):
-                        break
-            finally:
-                close = getattr(steps, "close", None)  # generators have it, other iterators need not
-                if close is not None:
-                    close()
-        except BaseException as error:  # noqa: BLE001 - the outermost frame of the thread: the reader raises it again
-            handover.end(error)
-        else:
-            handover.end()
-        finally:
-            self.idle = True
+    def _serve(self) -> None:
+        while runs := self._round():
+            for run in runs:
+                if not run.step():
+                    self._seated.remove(run)
+
+    def _round(self) -> list[_Run]:
+        """Wait until there is something to do, and return whose turn it is; none: no request is left."""
+        with self._change:
+            while True:
+                new = min(len(self._waiting), self._seats - len(self._seated))
+                self._seated[:0] = [self._waiting.popleft() for _ in range(new)]
+                runs = [run for run in self._seated if run.handover.has_room or run.handover.left]
+                if runs or not self._seated:
+                    self.idle = not self._seated
+                    return runs
+                self._change.wait()

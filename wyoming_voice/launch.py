@@ -102,6 +102,7 @@ class ProcessLauncher:
             command = [
                 *(interpreter(self._data_dir, spec.name), "-P", str(_BOOT)),
                 *("--uri", uri, "--entry", spec.entry, "--task", spec.task, "--options", json.dumps(options)),
+                *("--seats", str(spec.seats(options))),
             ]
         else:
             command = [sys.executable, "-P", str(_RAY), json.dumps(_asked(spec, options, seconds, cluster))]
@@ -164,6 +165,7 @@ def _asked(spec: EngineSpec, options: Mapping[str, object], seconds: float, clus
         "description": spec.description,
         "entry": spec.entry,
         "task": spec.task,
+        "seats": spec.seats(options),
         "options": options if share.data_dir is None else {**options, "data_dir": share.data_dir},
     }
 

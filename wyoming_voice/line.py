@@ -50,6 +50,8 @@ class EnginePlan:
     device: str = "cpu"
     turns: int | None = None
     """After so many turns a worker is replaced; None: never."""
+    seats: int = 1
+    """Turns that a worker takes at once."""
 
 
 class State(Enum):
@@ -59,6 +61,7 @@ class State(Enum):
     STARTING = "starting"
     READY = "ready"
     BUSY = "busy"
+    """One of its seats is taken, or more."""
     STOPPING = "stopping"
 
 
@@ -106,9 +109,11 @@ class Slot:
     since: float = 0.0
     """When the state began."""
     unwanted: bool = False
-    """Whether its worker is to end after the turn under way."""
+    """Whether its worker is to end after the turns under way, and gets no more."""
     turns: int = 0
-    """How many its worker has had."""
+    """How many its worker was given."""
+    taken: int = 0
+    """Seats of its worker that turns under way have."""
 
 
 @dataclass(slots=True)
@@ -144,6 +149,16 @@ class Line:
         return sum(slot.state in states and at in (None, slot.address) for slot in self.slots)
 
     @property
+    def seats(self) -> int:
+        """How many turns there can be at once."""
+        return len(self.slots) * self.plan.seats
+
+    @property
+    def turns(self) -> int:
+        """How many turns are under way."""
+        return sum(slot.taken for slot in self.slots if slot.state is State.BUSY)
+
+    @property
     def serving(self) -> bool:
         """Whether a worker is there or on its way, and not where the last one failed."""
         there = (State.STARTING, State.READY, State.BUSY)
@@ -154,7 +169,8 @@ class Line:
         """The slots whose workers no request needs: one between two of its turns will want a worker again."""
         ready = sorted((slot for slot in self.slots if slot.state is State.READY), key=lambda slot: slot.since)
         least = self.plan.least if self.kept else 0
-        needed = max(0, self.tickets - self.count(State.BUSY), least - self.count(State.BUSY, State.STARTING))
+        left = self.tickets - self.turns - sum(map(self._free, self.slots))  # for whom the busy ones have no seat
+        needed = max(0, -(-left // self.plan.seats), least - self.count(State.BUSY, State.STARTING))
         return ready[: max(0, len(ready) - needed)]
 
     @property
@@ -163,10 +179,23 @@ class Line:
         there = self.count(State.STARTING, State.READY, State.BUSY)
         return max(0, self.plan.least - there) if self.kept and not self.leaving else 0
 
-    def ready(self) -> Slot | None:
-        """Return the worker to give the next turn to: at the least busy address the newest; the others may expire."""
-        ready = [slot for slot in self.slots if slot.state is State.READY and not slot.address.closed]
-        return min(ready, key=lambda slot: (self._busy(slot.address), -slot.since), default=None)
+    @property
+    def has_idle(self) -> bool:
+        """Whether a worker is there that does nothing, and could."""
+        return any(slot.state is State.READY and not slot.address.closed for slot in self.slots)
+
+    def next(self, *, idle: bool, busy: bool) -> Slot | None:
+        """Return the worker to give the next turn to, one that does nothing or one that does something already.
+
+        It is the least busy one, at the least busy address, of several the newest: the others may expire.
+        """
+        able = [slot for slot in self.slots if not slot.address.closed]
+        able = [slot for slot in able if (idle and slot.state is State.READY) or (busy and self._free(slot))]
+        return min(able, key=lambda slot: (self._busy(slot.address), slot.taken, -slot.since), default=None)
+
+    def _free(self, slot: Slot) -> int:
+        """Count the seats of a busy worker that a turn may take."""
+        return self.plan.seats - slot.taken if slot.state is State.BUSY and not slot.unwanted else 0
 
     def empty(self, now: float) -> Slot | None:
         """Return the slot to start the next worker in; where nothing serves, an address is tried before its time."""
@@ -203,4 +232,4 @@ class Line:
     @property
     def wait_seconds(self) -> float:
         """When there should be room again."""
-        return self.turn_seconds * (self.waiting + 1) / len(self.slots)
+        return self.turn_seconds * (self.waiting + 1) / self.seats

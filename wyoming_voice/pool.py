@@ -49,13 +49,15 @@ class Ticket:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Worker]:
-        """Wait for a worker and have it to oneself; raises EngineUnavailable when none can be started, and Busy.
+        """Wait for a seat at a worker and have it; raises EngineUnavailable when none can be started, and Busy.
 
-        A worker that loses its request inside the block (WorkerLost, Deadline) is abandoned.
+        A worker that loses its request inside the block (WorkerLost, Deadline) is abandoned, by the others too.
         """
         slot = await self._pool._wait_for_turn(self._line)  # noqa: SLF001 - a ticket is a part of its pool
         worker = slot.worker
         assert worker is not None, "a granted slot has a worker"
+        clock = self._pool._clock  # noqa: SLF001
+        began = clock.time()
         lost = False
         try:
             yield worker
@@ -68,6 +70,7 @@ class Ticket:
             lost = True  # it is stopping, say, or others use it too: another address may do
             raise WorkerLost(error.text) from error
         finally:
+            self._line.learn(clock.time() - began)
             self._pool._end_turn(slot, worker, lost=lost)  # noqa: SLF001
 
 
@@ -112,7 +115,7 @@ class Pool:
         line = self._lines.get(engine)
         if line is None:
             raise EngineUnavailable(f"The engine {engine} was just taken out of the configuration; ask again.")
-        if line.tickets >= len(line.slots) + line.plan.queue:
+        if line.tickets >= line.seats + line.plan.queue:
             seconds = line.wait_seconds
             raise Busy(f"{line.tickets} requests wait for {engine} already; try again in {seconds:.0f} s.", seconds)
         line.tickets += 1
@@ -137,7 +140,7 @@ class Pool:
                 self._spawn(self._run_start(slot), f"start {engine}")
 
     def unload(self, engine: str) -> None:
-        """End an engine's workers until somebody asks again: the idle ones now, the others after the turn under way."""
+        """End an engine's workers until somebody asks again: the idle ones now, the others after their turns."""
         self._lines[engine].kept = False
         for slot in self._lines[engine].slots:
             if slot.state is State.READY:
@@ -201,18 +204,15 @@ class Pool:
             self._end_turn(slot, slot.worker, lost=False)
 
     def _end_turn(self, slot: Slot, worker: Worker | None, *, lost: bool) -> None:
-        line = self._lines[slot.engine]
-        line.learn(self._clock.time() - slot.since)
         if slot.state is State.BUSY and slot.worker is worker:  # else it ended in the meantime
-            slot.turns += 1
-            worn = line.plan.turns is not None and slot.turns >= line.plan.turns
+            slot.taken -= 1
             if lost:
                 slot.address.close(self._clock.time())
             else:
                 slot.address.failures = 0
-            if lost or worn or slot.unwanted or slot.address.closed or self._closed:
+            if lost or (not slot.taken and (slot.unwanted or slot.address.closed or self._closed)):
                 self._stop(slot)
-            else:
+            elif not slot.taken:
                 self._schedule.set(slot, State.READY)
         self._act()
 
@@ -264,7 +264,7 @@ class Pool:
                 self._fail_waiting(slot.engine, error)
         else:
             self._lines[slot.engine].load_seconds = self._clock.time() - slot.since
-            slot.worker, slot.turns = worker, 0
+            slot.worker, slot.turns, slot.taken, slot.unwanted = worker, 0, 0, False
             slot.address.open()
             self._schedule.set(slot, State.READY)
             self._spawn(self._watch(slot, worker), f"watch {slot.engine}")
@@ -281,7 +281,6 @@ class Pool:
 
     def _stop(self, slot: Slot) -> None:
         self._schedule.set(slot, State.STOPPING)
-        slot.unwanted = False
         self._spawn(self._run_stop(slot), f"stop {slot.engine}")
 
     async def _run_stop(self, slot: Slot) -> None:

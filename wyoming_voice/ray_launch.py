@@ -43,7 +43,7 @@ class Host:
         self._worker = subprocess.Popen(
             [
                 *(python, "-P", str(boot), "--uri", uri, "--entry", asked["entry"], "--task", asked["task"]),
-                *("--options", json.dumps(asked["options"])),
+                *("--options", json.dumps(asked["options"]), "--seats", str(asked["seats"])),
             ],
             stdin=subprocess.PIPE,  # it ends with this process, however that ends
             stdout=subprocess.PIPE,

@@ -29,7 +29,7 @@ class DevicePlan:
     """What may happen at once on a device, over all its engines."""
 
     running: int | None = None
-    """Turns; None: any number."""
+    """Workers with turns; None: any number. The turns of one worker are computed as one."""
     loaded: int | None = None
     """Workers; None: any number."""
 
@@ -55,16 +55,21 @@ class EngineState:
     """What a person is shown of an engine."""
 
     starting: int
+    """Workers, as the two below."""
     ready: int
     busy: int
+    turns: int
+    """Segments under way, on the busy workers."""
     waiting: int
+    """Turns that were asked for and not given yet."""
     loading: float | None = None
     """Seconds that a worker has been loading; None: none is."""
     load_seconds: float | None = None
     """Seconds that the last one took."""
 
     def __str__(self) -> str:
-        return f"{self.busy} busy, {self.ready} ready, {self.starting} starting, {self.waiting} waiting"
+        turns = f" ({self.turns} turns)" if self.turns > self.busy else ""
+        return f"{self.busy} busy{turns}, {self.ready} ready, {self.starting} starting, {self.waiting} waiting"
 
 
 class Schedule:
@@ -133,6 +138,7 @@ class Schedule:
             starting=len(began),
             ready=line.count(State.READY),
             busy=line.count(State.BUSY),
+            turns=line.turns,
             waiting=line.waiting,
             loading=self.time() - min(began) if began else None,
             load_seconds=line.load_seconds,
@@ -154,28 +160,42 @@ class Schedule:
     def _serve(self, decision: Decision) -> None:
         """Give turns to those who wait, and start what they wait for."""
         wanted: dict[str, int] = {}
+        held: set[str] = set()  # devices where a worker has to fall idle for a turn that was asked for before
         for turn in list(self.waiting):
             line = self.lines[turn.engine]
-            full = self._is_full(line.plan.device)
-            if full and line.serving:
-                continue
-            if not full and (slot := line.ready()) is not None:
+            device = line.plan.device
+            full = self._is_full(device)
+            if (slot := line.next(idle=not full, busy=device not in held)) is not None:
                 self.waiting.remove(turn)
-                self.set(slot, State.BUSY)
-                decision.grants.append((turn, slot))
+                self._grant(turn, slot, decision)
+                continue
+            if full and line.serving:
+                if line.has_idle:
+                    held.add(device)
                 continue
             wanted[turn.engine] = wanted.get(turn.engine, 0) + 1
-            if wanted[turn.engine] <= line.count(State.STARTING):
+            if wanted[turn.engine] <= line.count(State.STARTING) * line.plan.seats:
                 continue  # a worker is coming for this one
             empty = line.empty(self.time())
             if empty is None:
                 continue
-            if self._has_room(line.plan.device):
+            if self._has_room(device):
                 self.set(empty, State.STARTING)
                 decision.starts.append(empty)
-            elif (idle := self._oldest_idle(line.plan.device)) is not None:
+            elif (idle := self._oldest_idle(device)) is not None:
                 self.set(idle, State.STOPPING)  # makes room; this turn is looked at again when it has ended
                 decision.stops.append(idle)
+            elif not line.serving and not self._count(device, State.STOPPING):
+                held.add(device)
+
+    def _grant(self, turn: Turn, slot: Slot, decision: Decision) -> None:
+        if slot.state is State.READY:
+            self.set(slot, State.BUSY)
+        slot.taken += 1
+        slot.turns += 1
+        most = self.lines[slot.engine].plan.turns
+        slot.unwanted = slot.unwanted or (most is not None and slot.turns >= most)
+        decision.grants.append((turn, slot))
 
     def _keep_least(self, line: Line, decision: Decision) -> None:
         for _ in range(line.short):

@@ -56,9 +56,9 @@ class WorkerSession:
         raise BadRequest(f"This worker does not know '{event.type}'.")
 
 
-async def serve(uri: str, entry: str, task: str, options: Options, announce: TextIO) -> int:
+async def serve(uri: str, entry: str, task: str, options: Options, announce: TextIO, *, seats: int) -> int:
     """Load the engine and serve it at ``uri`` until standard input ends; returns the exit status."""
-    thread = EngineThread()
+    thread = EngineThread(seats)
     try:
         engine = await thread.call(lambda: load(entry, options))
     except VoiceError as error:
@@ -111,6 +111,7 @@ def main() -> int:
     parser.add_argument("--entry", required=True, help="module:Class of the engine")
     parser.add_argument("--task", required=True, choices=("tts", "asr", "text"))
     parser.add_argument("--options", default="{}", help="the engine's options, a JSON object")
+    parser.add_argument("--seats", type=int, default=1, help="how many requests the engine does at once")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and systemd tell the whole group
@@ -119,8 +120,9 @@ def main() -> int:
     announce = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # native libraries print what they like; only announcements go to standard output
     with announce:
+        options = json.loads(arguments.options)
         return asyncio.run(
-            serve(arguments.uri, arguments.entry, arguments.task, json.loads(arguments.options), announce)
+            serve(arguments.uri, arguments.entry, arguments.task, options, announce, seats=arguments.seats)
         )
 
 

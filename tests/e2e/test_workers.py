@@ -171,3 +171,71 @@ async def test_a_burst_of_clients_is_served_by_the_workers_there_may_be(tmp_path
             assert kinds(await ask_on(client, Event(type="describe"))) == ["info"]
             await client.disconnect()
         assert len(server.workers()) == 2
+
+
+# An engine that computes several segments in one batch
+
+
+async def test_one_worker_speaks_to_several_at_once_and_who_leaves_makes_room(tmp_path: Path) -> None:
+    async with run_server(tmp_path, only_fakes(tmp_path, tts={"options": {"batch": 3}})) as server:
+        names = ["Endless one", "Endless two", "Endless three"]
+        clients = [server.client() for _ in names]
+        for client, name in zip(clients, names, strict=True):
+            await client.connect()
+            await client.write_event(say(name))
+        for _ in range(3):  # each goes on while the others do
+            for client in clients:
+                await read_until(client, "audio-chunk")
+        assert len(server.workers()) == 1
+        await log_line(server.log, "batch of 3")
+        async with server.client() as fourth:
+            for event in (say("A fourth."), Event(type="ping")):
+                await fourth.write_event(event)
+            await read_until(fourth, "pong")
+            for client in clients:
+                await read_until(client, "audio-chunk")
+            assert "begin A fourth." not in log_lines(server.log)
+            await clients[1].disconnect()
+            assert words(await answer(fourth, "audio-stop")) == 2
+        lines = log_lines(server.log)
+        assert lines.index("closed Endless two") < lines.index("begin A fourth.")
+        assert not [line for line in lines if line in ("closed Endless one", "closed Endless three")]
+        for client in (clients[0], clients[2]):
+            await read_until(client, "audio-chunk")
+            await client.disconnect()
+        assert words(await ask(server, say("All is well."))) == 3
+        assert len(server.workers()) == 1
+
+
+async def test_a_mistake_with_one_segment_of_a_batch_is_its_own(tmp_path: Path) -> None:
+    async with run_server(tmp_path, only_fakes(tmp_path, tts={"options": {"batch": 2}})) as server:
+        async with server.client() as client:
+            await client.write_event(say("Endless batch"))
+            await read_until(client, "audio-chunk")
+            assert refused(await ask(server, say("Refuse")))[0] == "bad-request"
+            assert words(await ask(server, say("Nothing"))) == 0
+            await read_until(client, "audio-chunk")
+        assert log_lines(server.log).count("loaded") == 1
+
+
+async def test_a_worker_that_is_lost_costs_only_those_who_had_heard_something(tmp_path: Path) -> None:
+    async with run_server(tmp_path, only_fakes(tmp_path, tts={"options": {"batch": 3}})) as server:
+        heard = [server.client() for _ in range(2)]
+        for client in heard:
+            await client.connect()
+            await client.write_event(say("Endless"))
+            await read_until(client, "audio-chunk")
+        async with server.client() as silent:
+            await silent.write_event(say("Mute batch."))
+            await log_line(server.log, "begin Mute batch.")
+            (worker,) = server.workers()
+            worker.kill()
+            assert kinds(events := await answer(silent, "audio-stop")) == ["audio-start", "audio-chunk", "audio-stop"]
+            assert words(events) == 1
+        assert log_lines(server.log).count("begin Mute batch.") == 2
+        for client in heard:
+            code, why = refused(await answer(client, "audio-stop"))
+            assert code == "worker-lost"
+            assert "try again" in why
+            await client.disconnect()
+        assert log_lines(server.log).count("loaded") == 2

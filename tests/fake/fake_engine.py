@@ -12,7 +12,7 @@ import re
 import resource
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from wyoming_voice.errors import BadRequest, EngineUnavailable
 
 RATE = 16_000
 CHUNK = AudioChunk(rate=RATE, width=2, channels=1, audio=b"\x10\x00" * (RATE // 10))
+EMPTY = AudioChunk(rate=RATE, width=2, channels=1, audio=b"")
 STEP = 0.002
 """Seconds that a step of a model takes."""
 
@@ -73,9 +74,45 @@ def gorge() -> None:
         held.append(b"x" * 2**26)
 
 
+class Batch:
+    """Computes a step of each text that has none ready when one of them is asked for, as a model on a GPU does."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._open: list[Iterator[AudioChunk]] = []
+        self._ready: dict[Iterator[AudioChunk], AudioChunk | Exception] = {}
+
+    def steps(self, text: Generator[AudioChunk, None, None]) -> Iterator[AudioChunk]:
+        self._open.append(text)
+        try:
+            while True:
+                if text not in self._ready:
+                    self._compute()
+                ready = self._ready.pop(text)
+                if isinstance(ready, StopIteration):
+                    return
+                if isinstance(ready, Exception):
+                    raise ready
+                yield ready
+        finally:
+            self._open.remove(text)
+            self._ready.pop(text, None)
+            text.close()
+
+    def _compute(self) -> None:
+        asked = [text for text in self._open if text not in self._ready]
+        self._log(f"batch of {len(asked)}")
+        for text in asked:
+            try:
+                self._ready[text] = next(text)
+            except Exception as error:  # noqa: BLE001 - its own text's, not of the one that was asked
+                self._ready[text] = error
+
+
 class FakeTts:
     def __init__(self, options: Options) -> None:
         self._log = Log(options)
+        self._batch = Batch(self._log) if _seats(options) > 1 else None
         if options.get("broken"):
             raise EngineUnavailable("The fake engine is broken. Run: mend it")
         if options.get("mute"):
@@ -97,13 +134,14 @@ class FakeTts:
             brought = [f"{soundfile.info(one.path).duration:.1f} {one.text}" for one in segment.references]
             self._log(f"made of {brought} {segment.description} {segment.seed}")
         try:
-            yield from self._steps(segment)
+            steps = self._steps(segment)
+            yield from steps if self._batch is None else self._batch.steps(steps)
         except GeneratorExit:
             self._log(f"closed {segment.text}")
             raise
         self._log(f"end {segment.text}")
 
-    def _steps(self, segment: Segment) -> Iterator[AudioChunk]:  # noqa: C901 - one case a word
+    def _steps(self, segment: Segment) -> Generator[AudioChunk, None, None]:  # noqa: C901 - one case a word
         words = [word.strip(".,!?").lower() for word in segment.text.split() if any(map(str.isalnum, word))]
         if not words:
             return
@@ -131,6 +169,12 @@ class FakeTts:
             case "falter":
                 if self._log.first_time(words[1]):
                     os._exit(3)
+                yield CHUNK
+            case "mute":  # no audio the first time, however long one waits
+                mute = self._log.first_time(words[1])
+                while mute:
+                    threading.Event().wait(STEP)
+                    yield EMPTY
                 yield CHUNK
             case "stumble":
                 yield CHUNK
@@ -240,6 +284,10 @@ class FakeStress:
         return re.sub(r"(?<![\w+])(\w*)([аеёиоуыэюя])([^\Wаеёиоуыэюя]*)(?![\w+])", r"\1+\2\3", text)
 
 
+def _seats(options: Options) -> int:
+    return int(str(options.get("batch", 1)))
+
+
 def _voices(_options: Options) -> list[EngineVoice]:
     return [
         EngineVoice(
@@ -268,6 +316,7 @@ TTS = EngineSpec(
     voices=_voices,
     languages=("ru", "en"),
     stress="+",
+    seats=_seats,
     abilities=lambda options: frozenset(options.get("abilities", ())),  # type: ignore[call-overload]  # a test's own
 )
 

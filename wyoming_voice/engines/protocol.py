@@ -99,7 +99,13 @@ class Heard:
 
 
 class TtsEngine(Protocol):
-    """Text to speech."""
+    """Text to speech.
+
+    An engine whose spec gives its worker several seats computes several segments in one batch: so many of its iterators
+    are open at once, all in the worker's thread. Each is asked for one step a round, those that are new first. The one
+    that is asked computes a step of every iterator that has none ready, and the others find theirs. Any of them may be
+    left out of rounds (its listener is behind), closed, or fail, and the others go on.
+    """
 
     def synthesize(self, segment: Segment) -> Iterator[AudioChunk]:
         """Yield 16-bit mono audio of one sample rate as it is made; closing the iterator cancels within one step.

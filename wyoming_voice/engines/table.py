@@ -61,6 +61,8 @@ class EngineSpec:
     """ASR: it finds out the language by itself."""
     turns: int | None = None
     """A library that loses memory: its worker is replaced after so many turns; None: never."""
+    seats: Callable[[Options], int] = field(default=lambda _options: 1)
+    """How many segments a worker speaks at once, 1 or more: for engines that compute several in one batch."""
 
     def missing(self, options: Options) -> str | None:
         """Say what keeps this engine from working, and the command that mends it; None when it is ready."""
@@ -168,6 +170,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         voices=qwen_files.voices,
         ready=qwen_files.missing,
         abilities=qwen_files.abilities,
+        seats=qwen_files.seats,
         paces=frozenset(),
     ),
     EngineSpec(
