@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,15 @@ def test_old_files_go_and_the_oldest_while_there_is_too_much(tmp_path: Path) -> 
         True,
         True,
     ]
+
+
+def test_requests_at_once_remove_the_same_files(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path, keep_seconds=1, keep_bytes=1)
+    for number in range(500):
+        (tmp_path / f"stt_{number}.txt").touch()
+    with ThreadPoolExecutor(8) as several:
+        list(several.map(outputs.prune, [2e9] * 8))
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_are_times_that_sort() -> None:
