@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from wyoming_voice.config_type import Language
 from wyoming_voice.enrol import Enrolment, Recording, draft, forget, keep
 from wyoming_voice.errors import BadRequest, UnknownVoice
-from wyoming_voice.library import MOST_REFERENCES
+from wyoming_voice.voice_file import MOST_REFERENCES
 
 from .body import read_fields, read_upload
 from .bridge import bridge_of

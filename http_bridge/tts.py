@@ -18,9 +18,9 @@ from wyoming_voice.app import App
 from wyoming_voice.audio import PcmFormat
 from wyoming_voice.enrol import Recording, borrow
 from wyoming_voice.errors import BadRequest, TooLarge
-from wyoming_voice.library import LONGEST_TEXT, MOST_REFERENCES
 from wyoming_voice.link import PITCH, SEEDS, SPEED
 from wyoming_voice.speech import Utterance, Wanted, once
+from wyoming_voice.voice_file import LONGEST_TEXT, MOST_REFERENCES
 from wyoming_voice.voices import VoiceChoice
 
 from .body import read_json

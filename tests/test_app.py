@@ -12,8 +12,9 @@ from wyoming.info import Attribution, Info, TtsProgram, TtsVoice
 
 from wyoming_voice.app import Voices
 from wyoming_voice.config import EngineSettings, Settings
-from wyoming_voice.library import Library, LibraryVoice
+from wyoming_voice.library import Library
 from wyoming_voice.survey import survey
+from wyoming_voice.voice_file import LibraryVoice
 from wyoming_voice.voices import VoiceChoice
 
 CLONES = {"qwen-tts": EngineSettings(options={"model": "Qwen/Qwen3-TTS-12Hz-0.6B-Base"})}

@@ -13,7 +13,8 @@ from wyoming_voice.app import open_app
 from wyoming_voice.config import Settings
 from wyoming_voice.engines.reference import is_lent
 from wyoming_voice.errors import EngineUnavailable, TooLarge, UnknownVoice
-from wyoming_voice.library import Library, LibraryVoice
+from wyoming_voice.library import Library
+from wyoming_voice.voice_file import LibraryVoice
 
 
 async def test_few_recordings_are_looked_at_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

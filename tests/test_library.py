@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 import threading
 import unicodedata
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from wyoming_voice.errors import BadRequest, EngineUnavailable, UnknownVoice
-from wyoming_voice.library import MOST_REFERENCES, Library, LibraryVoice
+from wyoming_voice.library import Library
+from wyoming_voice.voice_file import MOST_REFERENCES, LibraryVoice
 
 FLAC = b"fLaC and so on"
 
@@ -141,7 +143,7 @@ def test_what_happens_to_a_request_is_no_trouble_of_the_disk(tmp_path: Path) -> 
 def test_what_a_killed_server_left_is_deleted_and_what_another_uses_is_not(tmp_path: Path) -> None:
     shelf = library(tmp_path)
     shelf.add(LibraryVoice(name="anna"), [(FLAC, "one")])
-    left = [tmp_path / "voices" / f".{what}-left" for what in ("request", "removed", "unfinished")]
+    left = [tmp_path / "voices" / f".{what}-left" for what in ("request", "removed", "unfinished", "speaking")]
     for folder in left:
         folder.mkdir()
         (folder / "voice.flac").write_bytes(FLAC)
@@ -153,6 +155,61 @@ def test_what_a_killed_server_left_is_deleted_and_what_another_uses_is_not(tmp_p
         assert used.exists()
         assert not any(folder.exists() for folder in left)
     assert [path.name for path in (tmp_path / "voices").iterdir()] == ["anna"]
+
+
+def test_recordings_of_a_voice_that_speaks_outlive_its_removal_by_another_process_and_no_longer(tmp_path: Path) -> None:
+    shelf = Library(tmp_path / "voices", tmp_path / "cache")
+    voice = shelf.add(LibraryVoice(name="anna"), [(FLAC, "one"), (b"fLaC two", None)])
+    computed = tmp_path / "cache" / "qwen-tts" / "abc"
+    with shelf.held(voice.references) as held:
+        library(tmp_path).remove("anna")
+        computed.parent.mkdir(parents=True)
+        computed.write_bytes(b"how anna sounds")  # by a worker that still speaks with it
+        assert [Path(one.path).read_bytes() for one in held] == [FLAC, b"fLaC two"]
+        assert [one.text for one in held] == ["one", None]
+        assert shelf.voices() == []
+        shelf.add(LibraryVoice(name="anna"), [(b"fLaC another", "one")])
+        assert Path(held[0].path).read_bytes() == FLAC
+        assert computed.exists()
+    assert [path.name for path in (tmp_path / "voices").iterdir()] == ["anna"]
+    assert not computed.exists()
+
+
+def test_what_was_computed_of_a_voice_that_stays_is_kept(tmp_path: Path) -> None:
+    shelf = Library(tmp_path / "voices", tmp_path / "cache")
+    voice = shelf.add(LibraryVoice(name="anna"), [(FLAC, "one")])
+    computed = tmp_path / "cache" / "qwen-tts" / "abc"
+    computed.parent.mkdir(parents=True)
+    with shelf.held(voice.references):
+        computed.write_bytes(b"how anna sounds")
+    assert computed.exists()
+    assert [path.name for path in (tmp_path / "voices").iterdir()] == ["anna"]
+
+
+def test_voice_that_was_removed_before_it_speaks_is_unknown(tmp_path: Path) -> None:
+    shelf = library(tmp_path)
+    voice = shelf.add(LibraryVoice(name="anna"), [(FLAC, "one")])
+    shelf.remove("anna")
+    with pytest.raises(UnknownVoice, match="removed just now"), shelf.held(voice.references):
+        pass
+
+
+def test_voice_speaks_from_a_disk_without_links_and_from_one_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    shelf = library(tmp_path)
+    voice = shelf.add(LibraryVoice(name="anna"), [(FLAC, "one")])
+    with shelf.held(voice.references) as held:
+        shelf.remove("anna")
+        assert Path(held[0].path).read_bytes() == FLAC
+    voice = shelf.add(LibraryVoice(name="anna"), [(FLAC, "one")])
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    with shelf.held(voice.references) as held:
+        assert held == voice.references
 
 
 def test_names_that_differ_only_by_case_are_one(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from wyoming_voice.config import EngineSettings, Settings
 from wyoming_voice.engines.protocol import Reference
 from wyoming_voice.engines.table import EngineSpec
 from wyoming_voice.errors import BadRequest, UnknownVoice
-from wyoming_voice.library import LibraryVoice
 from wyoming_voice.survey import survey
+from wyoming_voice.voice_file import LibraryVoice
 from wyoming_voice.voices import Catalogue, Place, Voice, VoiceChoice
 
 CLONES = EngineSpec(

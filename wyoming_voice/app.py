@@ -51,7 +51,7 @@ class Voices:
         self._remote: dict[str, Info] = {}
         self._preferred: str | None = None
         self._looks = self._shown = 0  # looks that began, and the one whose picture is shown
-        self.library = Library(settings.data_dir / "voices")
+        self.library = Library(settings.data_dir / "voices", settings.data_dir / "cache")
         """The voices of the user's own; :meth:`look` after a change."""
         self.catalogue = Catalogue(settings)
         self.info = b""
@@ -142,7 +142,9 @@ class App:
 
         def speech(settings: Settings) -> Speech:
             llm.use(settings.text.llm.settings)
-            return Speech(settings, pool, lambda: voices.catalogue, self.metrics, activity, llm=llm)
+            return Speech(
+                settings, pool, lambda: voices.catalogue, self.metrics, activity, llm=llm, held=voices.library.held
+            )
 
         self._speech = speech
         self.speech = speech(settings)

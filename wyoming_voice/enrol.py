@@ -18,9 +18,9 @@ from .codec import decode
 from .engines.protocol import Reference
 from .engines.reference import check_reference
 from .errors import BadRequest, EngineUnavailable, TooLarge
-from .library import LONGEST_TEXT, MOST_REFERENCES, LibraryVoice, safe_name
 from .listening import HEARD
 from .speech import Listening, once
+from .voice_file import LONGEST_TEXT, MOST_REFERENCES, LibraryVoice, safe_name
 
 KEPT: Final = PcmFormat(24_000, 2, 1)
 """How references are kept: mono, the rate of the engines that clone."""
@@ -95,7 +95,7 @@ async def forget(app: App, name: str) -> None:
     """
     await asyncio.to_thread(app.voices.library.remove, name)
     await app.voices.look()
-    await asyncio.to_thread(_forget_computed, app.settings.data_dir / "cache")
+    await asyncio.to_thread(app.voices.library.forget_computed)
 
 
 @asynccontextmanager
@@ -145,21 +145,6 @@ async def _recognise(app: App, pcm: bytes, wanted: Enrolment) -> str | None:
     except EngineUnavailable as error:
         raise EngineUnavailable(
             f"{error.text} Or write down what the recording says, and send it as its text."
-        ) from error
-
-
-def _forget_computed(cache: Path) -> None:
-    """Delete what is computed again when it is needed: nobody here knows which of it was made of which recording.
-
-    What is just being written goes too, or was left by a worker that was killed. Raises EngineUnavailable.
-    """
-    try:
-        for path in cache.glob("*/*"):
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise EngineUnavailable(
-            f"The voice is removed, but what was computed of its recordings is still in {cache}: "
-            f"{error.strerror or error}. Delete that folder."
         ) from error
 
 

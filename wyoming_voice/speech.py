@@ -1,8 +1,8 @@
 """The application's core: speak and listen. Every front door calls these two, and differs only in spelling."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -12,7 +12,7 @@ from . import client
 from .activity import Activity
 from .channel import Channel
 from .config import Settings
-from .engines.protocol import Heard, Segment
+from .engines.protocol import Heard, Reference, Segment
 from .errors import WorkerLost
 from .llm import Llm
 from .metrics import Metrics, Observation
@@ -29,6 +29,10 @@ __all__ = ["Finish", "Listening", "Speech", "Utterance", "Wanted", "once"]  # al
 _ALONE: Final = Wanted(llm=False, stress=False)
 _LONGER: Final = 204
 """How many times as long as a text its language model's words may be at most (``llm_reply.py``)."""
+
+
+Held = Callable[[Sequence[Reference]], AbstractContextManager[tuple[Reference, ...]]]
+"""Keeps the recordings of a voice that could be removed while it speaks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +68,14 @@ class Speech:
         activity: Activity,
         *,
         llm: Llm,
+        held: Held,
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._catalogue = catalogue
         self._metrics = metrics
         self._activity = activity
+        self._held = held
         self._polish = Polish(settings, llm)
         self._steps = Steps(settings, pool, catalogue, llm)
 
@@ -149,8 +155,8 @@ class Speech:
                 return
             voice, speaker = catalogue.voice(utterance.voice, first)
             seen.engine, seen.voice = voice.engine, voice.name
-            segment = _segment(utterance, voice, speaker)
-            with self._pool.ticket(voice.engine) as ticket:
+            with self._pool.ticket(voice.engine) as ticket, self._kept(voice, utterance.voice) as voice:
+                segment = _segment(utterance, voice, speaker)
                 output = Output(
                     audio,
                     utterance.rate,
@@ -170,6 +176,15 @@ class Speech:
                             utterance.told(said)
                         await self._say(ticket, replace(segment, text=said), output)
                 await output.finish()
+
+    @contextmanager
+    def _kept(self, voice: Voice, choice: VoiceChoice) -> Iterator[Voice]:
+        """Have a voice of the library finish what it begins to say, although somebody removes it."""
+        if choice.references or not voice.references:
+            yield voice
+            return
+        with self._held(voice.references) as references:
+            yield replace(voice, references=references)
 
     def _sentences(self, text: AsyncIterator[str], utterance: Utterance) -> AsyncGenerator[str, None]:
         limit = self._settings.limits.text

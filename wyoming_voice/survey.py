@@ -6,7 +6,7 @@ from wyoming.info import Info
 
 from .config import Settings
 from .engines.table import Ability, EngineSpec, engines
-from .library import LibraryVoice
+from .voice_file import LibraryVoice
 from .voices import Catalogue, Model, Place, Voice, matches, speaks_all
 
 

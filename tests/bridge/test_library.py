@@ -13,7 +13,7 @@ from wyoming.client import AsyncTcpClient
 from wyoming.info import Describe, Info
 
 from tests.bridge.door import Door, open_door, until
-from tests.process import log_lines
+from tests.process import log_line, log_lines
 from tests.reference import SAYS, recording
 
 
@@ -102,6 +102,25 @@ async def test_removed_voice_is_gone_everywhere(door: Door) -> None:
     assert refused.status == 404
     refused = await door.refused("DELETE", "/voices/fake-ru")
     assert refused.status == 404
+
+
+async def test_voice_that_is_removed_while_it_speaks_says_all_that_it_began(door: Door) -> None:
+    await made(door, recording(), name="anna", text=SAYS)
+    asked = {"text": "Gate first opens. And then the rest is said.", "voice": "anna"}
+    async with door.client.post(f"{door.url}/tts/wav", json=asked) as reply:
+        assert reply.status == 200
+        await log_line(door.server.log, "at first")
+        async with door.client.delete(f"{door.url}/voices/anna") as removed:
+            assert removed.status == 200
+        refused = await door.refused("POST", "/tts/wav", json={"text": "x", "voice": "anna"})
+        assert refused.code == "unknown-voice"
+        door.open_gate("first")
+        await reply.read()
+    made_of = [line for line in log_lines(door.server.log) if line.startswith("made of")]
+    assert len(made_of) == 2
+    assert made_of[0] == made_of[1]
+    assert "end And then the rest is said." in log_lines(door.server.log)
+    await until(lambda: not [*door.server.folder.rglob("*.flac")])
 
 
 async def test_voice_outlives_the_server(tmp_path: Path) -> None:
