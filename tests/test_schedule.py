@@ -1,15 +1,15 @@
-"""Workers at several addresses, and workers that are always there: the pool's decisions, with a clock that jumps."""
+"""Workers at several addresses, always there, with several seats: the pool's decisions, with a clock that jumps."""
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 
 import pytest
 
 from tests.test_pool import JumpingClock, Launcher, QuickWorker, settle
 from wyoming_voice.errors import Busy, EngineUnavailable, VoiceError, WorkerLost
-from wyoming_voice.pool import EnginePlan, Pool, Ticket, Worker
+from wyoming_voice.pool import DevicePlan, EnginePlan, Pool, Ticket, Worker
 
 A, B = "tcp://a:1", "tcp://b:1"
 SHARED = EnginePlan(addresses=(A, B), workers=2, least=4, ttl=None)
@@ -281,4 +281,306 @@ async def test_a_request_waits_for_the_address_that_is_being_reached(servers: Se
         await settle()
         servers.gate.set()
         assert await waiting in (A, B)
+    await pool.close()
+
+
+# Workers with several seats
+
+
+class Turn:
+    """A turn that a test begins and ends when it likes."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        self._turn = ticket.turn()
+        self._task = asyncio.ensure_future(self._turn.__aenter__())
+
+    @property
+    def given(self) -> bool:
+        return self._task.done()
+
+    @property
+    def worker(self) -> Worker:
+        return self._task.result()
+
+    async def end(self, error: Exception | None = None) -> None:
+        await self._turn.__aexit__(None if error is None else type(error), error, None)
+        await settle()
+
+    async def cancel(self) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        await settle()
+
+
+async def take_turns(*tickets: Ticket) -> list[Turn]:
+    turns = []
+    for ticket in tickets:
+        turns.append(Turn(ticket))
+        await settle()
+    return turns
+
+
+def given(turns: list[Turn]) -> str:
+    return "".join("+" if turn.given else "-" for turn in turns)
+
+
+async def end_all(turns: list[Turn]) -> None:
+    for turn in turns:
+        if turn.given:
+            await turn.end()
+
+
+async def test_a_worker_has_as_many_turns_at_once_as_seats(launcher: Launcher, clock: JumpingClock) -> None:
+    pool = Pool({"a": EnginePlan(seats=3)}, {}, launcher.start, clock)
+    with pool.ticket("a") as ticket:
+        turns = await take_turns(*[ticket] * 5)
+        assert given(turns) == "+++--"
+        assert launcher.alive == ["a"]
+        assert str(pool.states()["a"]) == "1 busy (3 turns), 0 ready, 0 starting, 2 waiting"
+        await turns[1].end()
+        assert given(turns) == "++++-", "in the order they were asked for"
+        for number in (0, 2, 3, 4):
+            assert pool.states()["a"].busy == 1
+            await turns[number].end()
+        assert str(pool.states()["a"]) == "0 busy, 1 ready, 0 starting, 0 waiting"
+    await pool.close()
+
+
+async def test_another_worker_is_started_when_those_that_are_there_or_come_have_no_seat(
+    launcher: Launcher, clock: JumpingClock
+) -> None:
+    pool = Pool({"a": EnginePlan(workers=3, seats=2)}, {}, launcher.start, clock)
+    launcher.gate.clear()
+    with pool.ticket("a") as ticket:
+        turns = await take_turns(*[ticket] * 2)
+        assert pool.states()["a"].starting == 1
+        turns += await take_turns(ticket)
+        assert pool.states()["a"].starting == 2
+        launcher.gate.set()
+        await settle()
+        assert given(turns) == "+++"
+        turns += await take_turns(ticket)
+        assert launcher.alive == ["a", "a"], "the fourth has the seat that is left"
+        await end_all(turns)
+    await pool.close()
+
+
+async def test_turns_go_to_the_least_busy_worker(launcher: Launcher, clock: JumpingClock) -> None:
+    pool = Pool({"a": EnginePlan(workers=2, seats=3)}, {}, launcher.start, clock)
+    pool.preload("a")
+    await settle()
+    with pool.ticket("a") as ticket:
+        turns = await take_turns(*[ticket] * 5)
+        shares = Counter(launcher.workers.index(turn.worker) for turn in turns)  # type: ignore[arg-type]  # they are quick
+        assert sorted(shares.values()) == [2, 3]
+        assert turns[0].worker is not turns[1].worker
+        await end_all(turns)
+    await pool.close()
+
+
+async def test_requests_are_admitted_by_seats_and_told_how_long_a_turn_takes(
+    launcher: Launcher, clock: JumpingClock
+) -> None:
+    pool = Pool({"a": EnginePlan(workers=2, seats=2, queue=1)}, {}, launcher.start, clock)
+    with ExitStack() as stack:
+        tickets = [stack.enter_context(pool.ticket("a")) for _ in range(5)]
+        with pytest.raises(Busy) as early:
+            stack.enter_context(pool.ticket("a"))
+        for _ in range(40):  # turns of 8 s, one of them always begun 4 s after the other
+            first = await take_turns(tickets[0])
+            await clock.advance(4)
+            second = await take_turns(tickets[1])
+            await clock.advance(4)
+            await end_all(first)
+            await clock.advance(4)
+            await end_all(second)
+        turns = await take_turns(*tickets)
+        assert given(turns) == "++++-"
+        with pytest.raises(Busy) as late:
+            stack.enter_context(pool.ticket("a"))
+        await turns[0].end()
+        await end_all(turns[1:])
+    assert early.value.retry_after == pytest.approx(1 / 4)
+    assert late.value.retry_after == pytest.approx(8 * 2 / 4, rel=0.01)
+    await pool.close()
+
+
+async def test_a_worker_that_wears_out_gets_no_more_turns_than_it_may_and_ends_after_the_last(
+    launcher: Launcher, clock: JumpingClock
+) -> None:
+    pool = Pool({"a": EnginePlan(turns=3, seats=2)}, {}, launcher.start, clock)
+    with pool.ticket("a") as ticket:
+        turns = await take_turns(*[ticket] * 4)
+        assert given(turns) == "++--"
+        await turns[0].end()
+        assert given(turns) == "+++-"
+        await turns[1].end()
+        assert given(turns) == "+++-", "it has had its three"
+        assert launcher.alive == ["a"]
+        await turns[2].end()
+        assert launcher.alive == ["a"]
+        assert turns[3].worker is launcher.workers[1]
+        await turns[3].end()
+    await pool.close()
+
+
+async def test_unloading_lets_the_turns_of_a_worker_end_and_gives_it_no_more(
+    launcher: Launcher, clock: JumpingClock
+) -> None:
+    pool = Pool({"a": EnginePlan(seats=3)}, {}, launcher.start, clock)
+    with pool.ticket("a") as ticket:
+        turns = await take_turns(*[ticket] * 2)
+        pool.unload("a")
+        turns += await take_turns(ticket)
+        assert given(turns) == "++-"
+        await turns[0].end()
+        assert launcher.alive == ["a"]
+        await turns[1].end()
+        assert turns[2].worker is launcher.workers[1]
+        turns += await take_turns(ticket)
+        assert turns[3].worker is launcher.workers[1], "the new one is wanted"
+        await end_all(turns[2:])
+    assert launcher.alive == ["a"]
+    await pool.close()
+
+
+@pytest.mark.parametrize("dies", [True, False])
+async def test_a_worker_that_is_lost_is_lost_for_all_its_turns_and_once(
+    launcher: Launcher, clock: JumpingClock, *, dies: bool
+) -> None:
+    pool = Pool({"a": EnginePlan(seats=3)}, {}, launcher.start, clock)
+    with pool.ticket("a") as ticket:
+        turns = await take_turns(*[ticket] * 3)
+        if dies:
+            launcher.workers[0].stopped = True
+            launcher.workers[0].die()
+            await settle()
+        await turns[0].end(WorkerLost("gone"))
+        assert launcher.alive == []
+        again = await take_turns(ticket)
+        assert again[0].worker is launcher.workers[1]
+        await turns[1].end(WorkerLost("gone"))
+        await turns[2].end()
+        assert launcher.alive == ["a"], "the new one has nothing to do with that"
+        assert pool.states()["a"].turns == 1
+        again += await take_turns(*[ticket] * 3)
+        assert given(again) == "+++-", "all its seats can be had"
+        await again[0].end()
+        await end_all(again[1:])
+    await pool.close()
+
+
+async def test_a_turn_that_is_cancelled_when_it_was_given_leaves_its_seat(
+    launcher: Launcher, clock: JumpingClock
+) -> None:
+    pool = Pool({"a": EnginePlan(seats=2)}, {}, launcher.start, clock)
+    launcher.gate.clear()
+    with pool.ticket("a") as ticket:
+        turns = await take_turns(*[ticket] * 3)
+        launcher.gate.set()
+        while not pool.states()["a"].busy:
+            await asyncio.sleep(0)
+        await turns[0].cancel()
+        assert given(turns) == "+++"
+        await turns[1].end()
+        await turns[2].end()
+        assert pool.states()["a"].turns == 0
+        assert pool.states()["a"].ready == 1
+    await pool.close()
+
+
+async def test_a_worker_whose_seats_nobody_needs_expires(launcher: Launcher, clock: JumpingClock) -> None:
+    pool = Pool({"a": EnginePlan(workers=3, seats=2, ttl=10)}, {}, launcher.start, clock)
+    pool.preload("a")
+    await settle()
+    with pool.ticket("a") as first, pool.ticket("a"), pool.ticket("a"):
+        await clock.advance(10)
+        assert launcher.alive == ["a", "a"], "three requests between their turns need four seats"
+        turns = await take_turns(first)
+        await clock.advance(10)
+        assert launcher.alive == ["a", "a"], "the busy one has one more, and two may come"
+        await end_all(turns)
+    await clock.advance(10)
+    assert launcher.alive == []
+    await pool.close()
+
+
+# Seats, and a device that others want, too
+
+GPU = EnginePlan(device="gpu", workers=2, seats=2, ttl=None)
+
+
+async def test_the_turns_of_one_worker_are_one_on_its_device(launcher: Launcher, clock: JumpingClock) -> None:
+    pool = Pool({"a": GPU}, {"gpu": DevicePlan(running=1)}, launcher.start, clock)
+    pool.preload("a")
+    await settle()
+    with pool.ticket("a") as ticket:
+        turns = await take_turns(*[ticket] * 3)
+        assert given(turns) == "++-"
+        assert turns[0].worker is turns[1].worker, "the other one may not run beside it"
+        await turns[0].end()
+        assert turns[2].worker is turns[1].worker
+        await end_all(turns[1:])
+    await pool.close()
+
+
+async def test_nobody_joins_on_a_device_before_those_who_waited_for_it_longer(
+    launcher: Launcher, clock: JumpingClock
+) -> None:
+    pool = Pool({"a": GPU, "b": GPU}, {"gpu": DevicePlan(running=1)}, launcher.start, clock)
+    pool.preload("b")
+    with pool.ticket("a") as a, pool.ticket("b") as b:
+        turns = await take_turns(a, b, a, b)
+        assert given(turns) == "+---"
+        await turns[0].end()
+        assert given(turns) == "++--", "the second b may not join before the second a"
+        await turns[1].end()
+        assert given(turns) == "+++-"
+        turns += await take_turns(a)
+        assert given(turns) == "+++--"
+        await turns[2].end()
+        assert given(turns) == "++++-"
+        await turns[3].end()
+        assert given(turns) == "+++++"
+        await turns[4].end()
+    await pool.close()
+
+
+async def test_turns_join_while_the_worker_of_another_engine_still_loads(
+    launcher: Launcher, clock: JumpingClock
+) -> None:
+    pool = Pool({"a": GPU, "b": GPU}, {"gpu": DevicePlan(running=1)}, launcher.start, clock)
+    with pool.ticket("a") as a, pool.ticket("b") as b:
+        turns = await take_turns(a)
+        launcher.gate.clear()
+        turns += await take_turns(b, a)
+        assert given(turns) == "+-+", "nothing would be gained by waiting for it"
+        await turns[0].end()
+        turns += await take_turns(a)
+        assert given(turns) == "+-++"
+        launcher.gate.set()
+        await settle()
+        await turns[2].end()
+        turns += await take_turns(a)
+        assert given(turns) == "+-++-", "now there would"
+        await turns[3].end()
+        assert given(turns) == "++++-"
+        await turns[1].end()
+        await turns[4].end()
+    await pool.close()
+
+
+async def test_nobody_joins_a_worker_whose_end_makes_room_for_those_who_waited_longer(
+    launcher: Launcher, clock: JumpingClock
+) -> None:
+    pool = Pool({"a": GPU, "b": GPU}, {"gpu": DevicePlan(loaded=1)}, launcher.start, clock)
+    with pool.ticket("a") as a, pool.ticket("b") as b:
+        turns = await take_turns(a, b, a)
+        assert given(turns) == "+--"
+        await turns[0].end()
+        assert given(turns) == "++-"
+        assert launcher.alive == ["b"]
+        await turns[1].end()
+        assert given(turns) == "+++"
+        await turns[2].end()
     await pool.close()
