@@ -177,8 +177,9 @@ class EngineThread:
         """Wait until there is something to do, and return whose turn it is; none: no request is left."""
         with self._change:
             while True:
-                new = min(len(self._waiting), self._seats - len(self._seated))
-                self._seated[:0] = [self._waiting.popleft() for _ in range(new)]
+                if self._waiting:
+                    new = min(len(self._waiting), self._seats - len(self._seated))
+                    self._seated[:0] = [self._waiting.popleft() for _ in range(new)]
                 runs = [run for run in self._seated if run.handover.has_room or run.handover.left]
                 if runs or not self._seated:
                     self.idle = not self._seated
