@@ -95,7 +95,7 @@ def sound(engine: WorkerEngine, segment: Segment) -> bytes:
 @pytest.fixture(scope="module")
 def told(models: Path, recording: str) -> dict[str, Any]:
     """What the engine's own Python tells of its insides, all in one process: its start is the longest part."""
-    return probe("qwen-tts", "generate,decode,draw,sound,trouble,prompts,options,graphs", models, recording)
+    return probe("qwen-tts", "generate,decode,draw,sound,trouble,prompts,options,graphs,batch", models, recording)
 
 
 def test_frames_are_those_of_the_package_for_every_kind_of_prompt(told: dict[str, Any]) -> None:
@@ -124,17 +124,29 @@ def test_frames_are_the_same_with_graphs_and_without(told: dict[str, Any]) -> No
     assert told["graphs"]["equal"], told["graphs"]
 
 
+def test_streams_that_share_a_batch_say_what_each_says_alone(told: dict[str, Any]) -> None:
+    found = told["batch"]
+    for way in ("plain", "masked"):
+        assert all(found[way]["equal"]), found
+        said = found["frames"][:3] + [5] + found["frames"][4:]
+        assert found[way]["said"] == said, "one left after five frames"
+        assert found[way]["steps"] < 0.6 * sum(said), "a step is for all who asked"
+        assert found[way]["left"] == 0
+
+
 @pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="there is no C++ compiler (g++)")
 def test_frames_are_the_same_compiled_and_not(models: Path, recording: str) -> None:
     found = probe("qwen-tts", "compiling", models, recording)["compiling"]
     assert found["frames"] > 5
-    assert found["there"] == {"equal": True, "compiled": True, "said": []}
-    for name, why in (("missing", "no-such-compiler"), ("no folder", "Not a directory")):
-        assert found[name]["equal"]
-        assert not found[name]["compiled"]
-        (line,) = found[name]["said"]
-        assert "the talker cannot be compiled" in line
-        assert why in line
+    assert found["there"]["equal"]
+    assert found["there"]["compiled"]
+    assert found["there"]["graphs"] == 4, "a layer of each of the two models, for one stream and for two"
+    assert not found["there"]["said"]
+    assert found["missing"]["equal"]
+    assert not found["missing"]["compiled"]
+    (line,) = found["missing"]["said"]
+    assert "layers cannot be compiled" in line
+    assert "no-such-compiler" in line
 
 
 def test_benchmark_says_why_it_compares_with_no_other() -> None:

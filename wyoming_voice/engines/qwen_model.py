@@ -13,6 +13,7 @@ from wyoming_voice.errors import EngineUnavailable
 
 from .protocol import Options
 from .qwen_codec import Codec
+from .qwen_files import BATCH, MOST, seats
 from .qwen_prompt import PromptWriter
 from .qwen_talker import Talker
 from .qwen_voice import ClonedVoice, Cloner
@@ -21,7 +22,7 @@ from .torch_device import Placement, place
 
 _LOGGER = logging.getLogger(__name__)
 
-_WARM: Final = 4  # frames: the second one is the first that the talker steps to
+_WARM: Final = 4  # frames: all streams of a batch are in step from the second one on
 _SAMPLING: Final[Mapping[str, tuple[type, float, float]]] = {
     "do_sample": (bool, 0, 1),
     "temperature": (float, 0.01, 5),
@@ -37,7 +38,7 @@ _SAMPLING: Final[Mapping[str, tuple[type, float, float]]] = {
 
 
 class QwenModel:
-    """A loaded model: one stream of frames at a time, called from one thread."""
+    """A loaded model: a batch of streams of frames, called from one thread."""
 
     def __init__(self, folder: Path, options: Options) -> None:
         """Load a model's folder. Raises EngineUnavailable for what is missing, broken or too large."""
@@ -63,7 +64,12 @@ class QwenModel:
         self.codec = Codec(self.package.model.speech_tokenizer.model.decoder)
         self.writer = PromptWriter(self.package, _settings(options))
         compiles = bool(options.get("compile"))
-        self.talker = Talker(self.package.model.talker, graphs=_graphs(options, self.placement), compiles=compiles)
+        self.talker = Talker(
+            self.package.model.talker,
+            batch=_batch(options),
+            graphs=_graphs(options, self.placement),
+            compiles=compiles,
+        )
         cache = Path(str(options.get("data_dir") or "data")) / "cache" / "qwen-tts"
         self.cloner = Cloner(self.package, self.codec, folder, cache)
         if self.placement.on_gpu or compiles:
@@ -82,8 +88,16 @@ class QwenModel:
                     "Да.", "auto", ClonedVoice(torch.zeros(width), None, None, self.codec.stream())
                 )
         stream = self.codec.stream()
-        for _, frame in self.talker.frames(prompt, 0, _WARM):
-            stream.push(frame[None])
+        for count in self.talker.batches:
+            for frames in zip(*(self.talker.frames(prompt, 0, _WARM) for _ in range(count)), strict=True):
+                stream.push(frames[0][1][None])
+
+
+def _batch(options: Options) -> int:
+    batch = options.get("batch", BATCH)
+    if batch != seats(options):
+        raise EngineUnavailable(f"The option batch of qwen-tts must be 1 to {MOST}, not {batch!r}.")
+    return seats(options)
 
 
 def _graphs(options: Options, placement: Placement) -> bool:

@@ -1,21 +1,24 @@
-"""Qwen3-TTS's two models as a loop that can be left at every frame.
+"""Qwen3-TTS's two models as a loop that several streams share, and each can leave at every frame.
 
 For each frame the talker says the first of 16 codes, and the predictor the 15 others, one after the other. The package
-does it inside of transformers' ``generate``, which neither streams nor stops; this is the same, step by step.
+does it inside of transformers' ``generate``, which neither streams nor stops; this is the same, step by step. A step
+reads all weights, for one stream as for many: so it is taken for all streams whose last frame was asked for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import torch
 
-from .qwen_graph import captured, compiled
+from .qwen_graph import Run, captured
 from .qwen_stack import Stack
 
 CAPACITY: Final = 2048
 """Tokens of a prompt and the frames that follow it: 30 s of a reference, its text, and more than a minute of speech."""
 _LEAST: Final = 2  # frames before the end may be said, as in the package
+_INDICES: Final = 1024  # sets of rows whose numbers are kept where the model is
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Sampling:
     top_p: float
 
     def draw(self, scores: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """Draw a code; both of shape (1, codes), the noise of exponential distribution. Returns shape (1,).
+        """Draw codes; both of shape (n, codes), the noise of exponential distribution. Returns shape (n,).
 
         The likeliest of ``probability / noise`` is a fair draw (the race of exponential clocks), and can be captured.
         """
@@ -61,41 +64,83 @@ class Prompt:
     repetition_penalty: float
 
 
-class Talker:
-    """The two models, with room for one stream of frames at a time."""
+@dataclass(slots=True, eq=False)
+class _Stream:
+    """A prompt on its way to be said: a row of the batch."""
 
+    prompt: Prompt
+    row: int
+    position: int
+    """Where its next frame goes, behind the prompt and the frames before."""
+    draws: torch.Generator
+    count: int = 0
+    """Frames that were said."""
+    frame: tuple[int, torch.Tensor] | None = None
+    """The last one, until it is taken."""
+    ended: bool = False
+
+    @property
+    def likeness(self) -> tuple[Sampling, Sampling, float]:
+        """How its codes are drawn: those that draw alike can be drawn together."""
+        return self.prompt.first, self.prompt.rest, self.prompt.repetition_penalty
+
+    @property
+    def more(self) -> torch.Tensor:
+        """What is fed with the frame just said, shape (1, 1, width): the next token of the text."""
+        trailing, index = self.prompt.trailing, self.count - 1
+        return trailing[:, index : index + 1] if index < trailing.shape[1] else self.prompt.pad
+
+
+class Talker:
+    """The two models, with room for a batch of streams."""
+
+    @torch.inference_mode()
     def __init__(
         self,
         package: Any,
         *,
+        batch: int = 1,
         capacity: int = CAPACITY,
         graphs: bool = False,
         compiles: bool = False,
         masked: bool = False,
     ) -> None:
-        """Take the package's ``talker`` over; ``masked`` runs the step that graphs capture without capturing it."""
-        masked = masked or graphs or compiles
+        """Take the package's ``talker`` over; ``masked`` runs the steps that graphs capture without capturing them."""
         self._package = package
         self._config = package.config
         self._head = package.codec_head
         self._predictor = package.code_predictor
-        self._talk = Stack(package.model, capacity, cleared=masked)
-        self._predict = Stack(package.code_predictor.model, self._config.num_code_groups)
+        self._talk = Stack(package.model, capacity, batch)
+        self._predict = Stack(package.code_predictor.model, self._config.num_code_groups, batch)
+        self._fixed = masked or graphs or compiles
+        """Whether steps are always run from the first row on, over all that there is room for: nothing changes shape."""
+        self._graphs = graphs
+        self._replays: dict[object, Run] = {}
         weight = self._head.weight
+        place = {"device": weight.device}
         self._codes = self._config.num_code_groups
-        vocabulary = self._config.vocab_size
-        self._barred = torch.arange(vocabulary, device=weight.device) >= vocabulary - 1024
+        vocabulary, rest = self._config.vocab_size, self._predictor.config.vocab_size
+        self._barred = torch.arange(vocabulary, **place) >= vocabulary - 1024
         self._barred[self._config.codec_eos_token_id] = False
-        rest = self._predictor.config.vocab_size
-        # What a captured step reads.
-        self._noise = torch.ones(1, vocabulary, device=weight.device)
-        self._noises = torch.ones(self._codes - 1, 1, rest, device=weight.device)
-        self._hidden = torch.zeros(1, 1, weight.shape[1], dtype=weight.dtype, device=weight.device)
-        self._first = torch.zeros(1, dtype=torch.long, device=weight.device)
+        # What steps read and write; a captured one finds it in the same place. A row for each stream.
+        self._hidden = torch.zeros(batch, 1, weight.shape[1], dtype=weight.dtype, **place)
         self._embeds = torch.zeros_like(self._hidden)
-        self._position = torch.zeros(1, dtype=torch.long, device=weight.device)
-        self._graphs, self._compiles, self._masked = graphs, compiles, masked
-        self._replays: dict[object, Any] = {}
+        self._position = torch.zeros(batch, dtype=torch.long, **place)
+        self._said = torch.zeros(batch, vocabulary, dtype=torch.bool, **place)
+        self._first = torch.zeros(batch, dtype=torch.long, **place)
+        self._noise = torch.ones(batch, vocabulary, **place)
+        self._noises = torch.ones(batch, self._codes - 1, rest, **place)
+        self._streams: list[_Stream] = []
+        self._free = set(range(batch))
+        self._index = lru_cache(_INDICES)(lambda rows: torch.tensor(rows, **place))
+        self.compiled = compiles and self._talk.compile() and self._predict.compile()
+        """Whether layers run as ``torch.compile`` made them."""
+
+    @property
+    def batches(self) -> Sequence[int]:
+        """How many rows a captured or compiled step may have: powers of two, and all."""
+        most = len(self._position)
+        return [*(2**power for power in range((most - 1).bit_length())), most]
 
     @property
     def capacity(self) -> int:
@@ -107,94 +152,142 @@ class Talker:
 
         The codes have the shape (16,) and are where the model is; the first one is told apart since it is known here.
 
-        The same prompt and seed give the same frames; closing ends after the frame under way.
+        The same prompt and seed give the same frames; closing ends after the frame under way. As many such iterators
+        may be open at once as the batch has room for. Where several are, asking one for a frame makes those of the
+        others too, unless their last one was not asked for: so they are best asked in turn.
         """
-        start = prompt.embeds.shape[1]
-        assert start + most <= self.capacity, "the caller shortens what does not fit"
-        draws = torch.Generator(self._noise.device).manual_seed(seed)
-        said = torch.zeros_like(self._barred)
+        assert prompt.embeds.shape[1] + most <= self.capacity, "the caller shortens what does not fit"
         with torch.inference_mode():
-            hidden = self._prefill(prompt)
-        for index in range(most):
-            with torch.inference_mode():
-                first = self._say(hidden, said, prompt, draws, index)
-                told = int(first)
-                if told == self._config.codec_eos_token_id:
+            stream = self._begin(prompt, seed)
+        try:
+            for _ in range(most):
+                if stream.frame is None and not stream.ended:
+                    with torch.inference_mode():
+                        self._advance(stream)
+                if stream.frame is None:
                     return
-                said[told] = True
-                frame, embeds = self._complete(hidden, first, prompt.rest, draws)
-                frame = frame.clone()
-                more = prompt.trailing[:, index : index + 1] if index < prompt.trailing.shape[1] else prompt.pad
-                fed = embeds + more
-            yield told, frame
-            if index + 1 < most:
-                with torch.inference_mode():
-                    hidden = self._step(fed, start + index)
+                frame, stream.frame = stream.frame, None
+                yield frame
+        finally:
+            self._release(stream)
 
-    def _prefill(self, prompt: Prompt) -> torch.Tensor:
+    def _begin(self, prompt: Prompt, seed: int) -> _Stream:
         """Have the package read the prompt, with the attention that was asked for."""
         seen = self._package.model(inputs_embeds=prompt.embeds, use_cache=True)
-        self._talk.take(seen.past_key_values)
-        return seen.last_hidden_state[:, -1:]
+        draws = torch.Generator(self._noise.device).manual_seed(seed)
+        row = min(self._free)
+        self._free.remove(row)
+        stream = _Stream(prompt, row, prompt.embeds.shape[1], draws)
+        self._talk.take(seen.past_key_values, row)
+        self._hidden[row] = seen.last_hidden_state[0, -1:]
+        self._said[row] = False
+        self._position[row] = stream.position
+        self._streams.append(stream)
+        self._streams.sort(key=lambda one: one.row)
+        return stream
 
-    def _say(
-        self, hidden: torch.Tensor, said: torch.Tensor, prompt: Prompt, draws: torch.Generator, index: int
-    ) -> torch.Tensor:
+    def _release(self, stream: _Stream) -> None:
+        self._streams.remove(stream)
+        self._free.add(stream.row)
+
+    def _advance(self, asking: _Stream) -> None:
+        """Say the next frame of the stream that is asked for one, and of all whose last frame is taken."""
+        due = [one for one in self._streams if one.frame is None and not one.ended and one.likeness == asking.likeness]
+        if going := [one for one in due if one.count]:
+            self._step(going)
+        told = self._say(due)
+        for stream, code in zip(due, told, strict=True):
+            stream.ended = code == self._config.codec_eos_token_id
+            stream.count += 1
+        if saying := [one for one in due if not one.ended]:
+            codes = [code for code in told if code != self._config.codec_eos_token_id]
+            for stream, code, frame in zip(saying, codes, self._complete(saying), strict=True):
+                stream.frame = code, frame
+
+    def _step(self, going: Sequence[_Stream]) -> None:
+        """Feed the talker the frames just said."""
+        rows = self._rows(going)
+        if self._fixed:
+            (made,) = self._run(("talker", rows.stop), lambda: (self._talk_step(rows),))
+        elif len(going) == rows.stop - rows.start == 1:
+            made = self._talk.run(self._embeds[rows], self._talk.span(rows, going[0].position))
+        else:
+            made = self._talk_step(rows, max(one.position for one in self._streams) + 1)
+        here, there = self._of(going, rows)
+        self._hidden[here] = made[there]
+        self._position[here] += 1
+        for stream in going:
+            stream.position += 1
+
+    def _talk_step(self, rows: slice, end: int | None = None) -> torch.Tensor:
+        return self._talk.run(self._embeds[rows], self._talk.span_at(rows, self._position[rows], end))
+
+    def _say(self, due: Sequence[_Stream]) -> list[int]:
         """Draw the first code of a frame; the order of the changes to its scores is that of transformers."""
-        scores = self._head(hidden)[:, 0].float()
-        penalty = prompt.repetition_penalty
+        prompt, rows, end = due[0].prompt, self._rows(due), self._config.codec_eos_token_id
+        scores = self._head(self._hidden[rows])[:, 0].float()
+        penalty, said = prompt.repetition_penalty, self._said[rows]
         scores = torch.where(said, torch.where(scores < 0, scores * penalty, scores / penalty), scores)
         scores = scores.masked_fill(self._barred, -torch.inf)
-        if index < _LEAST:
-            scores[:, self._config.codec_eos_token_id] = -torch.inf
-        self._noise.exponential_(generator=draws)
-        return prompt.first.draw(scores, self._noise)
+        for stream in due:
+            self._noise[stream.row].exponential_(generator=stream.draws)
+            if stream.count < _LEAST:
+                scores[stream.row - rows.start, end] = -torch.inf
+        first = prompt.first.draw(scores, self._noise[rows])
+        here, there = self._of(due, rows)
+        self._first[here] = first[there]
+        self._said[here] |= torch.nn.functional.one_hot(first[there], self._said.shape[1]).bool()
+        told = first.tolist()
+        return [told[stream.row - rows.start] for stream in due]
 
-    def _complete(
-        self, hidden: torch.Tensor, first: torch.Tensor, sampling: Sampling, draws: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Have the predictor say the other codes; returns all, shape (16,), and the sum of their embeddings."""
-        self._noises.exponential_(generator=draws)
-        self._hidden.copy_(hidden)
-        self._first.copy_(first)
-        frame, embeds = self._run(("predictor", sampling), lambda: self._predict_codes(sampling))
-        return frame, embeds
+    def _complete(self, saying: Sequence[_Stream]) -> list[torch.Tensor]:
+        """Have the predictor say the other codes; returns all of each stream, shape (16,)."""
+        sampling, rows = saying[0].prompt.rest, self._rows(saying)
+        for stream in saying:
+            self._noises[stream.row].exponential_(generator=stream.draws)
+        codes, embeds = self._run(("predictor", rows.stop, sampling), lambda: self._predict_codes(rows, sampling))
+        here, there = self._of(saying, rows)
+        self._embeds[here] = embeds[there] + torch.cat([stream.more for stream in saying])
+        return list(codes[there].clone())
 
-    def _predict_codes(self, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
-        predictor = self._predictor
-        embedded = self._package.model.codec_embedding(self._first)[:, None]
-        total, codes = embedded, [self._first]
-        tokens, position = torch.cat([self._hidden, embedded], dim=1), 0
+    def _predict_codes(self, rows: slice, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the frames, shape (rows, 16), and the sums of their codes' embeddings, shape (rows, 1, width)."""
+        predictor, first = self._predictor, self._first[rows]
+        embedded = self._package.model.codec_embedding(first)[:, None]
+        total, codes = embedded, [first]
+        tokens, position = torch.cat([self._hidden[rows], embedded], dim=1), 0
         for index in range(self._codes - 1):
-            span = self._predict.span(position, tokens.shape[1])
+            span = self._predict.span(rows, position, tokens.shape[1])
             hidden = self._predict.run(predictor.small_to_mtp_projection(tokens), span)
             position += tokens.shape[1]
             scores = predictor.lm_head[index](hidden[:, -1]).float()
-            code = sampling.draw(scores, self._noises[index])
+            code = sampling.draw(scores, self._noises[rows, index])
             tokens = predictor.model.codec_embedding[index](code)[:, None]
             total = total + tokens
             codes.append(code)
-        return torch.cat(codes), total
+        return torch.stack(codes, dim=1), total
 
-    def _step(self, embeds: torch.Tensor, position: int) -> torch.Tensor:
-        """Feed the talker a frame; returns what it makes of it, shape (1, 1, width)."""
-        if not self._masked:
-            return self._talk.run(embeds, self._talk.span(position))
-        self._embeds.copy_(embeds)
-        self._position.fill_(position)
-        (hidden,) = self._run("talker", self._talk_step)
-        return hidden
+    def _rows(self, streams: Sequence[_Stream]) -> slice:
+        """Return the rows that a step is run on, for these streams or more of them.
 
-    def _talk_step(self) -> tuple[torch.Tensor, ...]:
-        return (self._talk.run(self._embeds, self._talk.span_at(self._position)),)
+        A stream that is passed over does no harm: it writes what it will write again, in the same place.
+        """
+        rows = [stream.row for stream in streams]
+        if not self._fixed:
+            return slice(min(rows), max(rows) + 1)
+        return slice(0, next(batch for batch in self.batches if batch > max(rows)))
 
-    def _run(self, key: object, step: Any) -> Any:
-        """Run a step, or what was made of it when it was first needed, once for each sampling: compiled, captured."""
-        if not (self._graphs or self._compiles):
+    def _of(self, streams: Sequence[_Stream], rows: slice) -> tuple[Any, Any]:
+        """Return where the streams are among all rows, and where among those that a step was run on."""
+        if len(streams) == rows.stop - rows.start:
+            return rows, slice(None)
+        here = self._index(tuple(stream.row for stream in streams))
+        return here, here - rows.start
+
+    def _run(self, key: object, step: Run) -> tuple[torch.Tensor, ...]:
+        """Run a step, or replay the graph that was captured of it when it was first needed."""
+        if not self._graphs:
             return step()
         if key not in self._replays:
-            name = key if isinstance(key, str) else "predictor"
-            made = compiled(name, step) if self._compiles else step
-            self._compiles = made is not step  # where one cannot be compiled, the other is not tried
-            self._replays[key] = captured(name, made) if self._graphs else made
+            self._replays[key] = captured(f"step {key}", step)
         return self._replays[key]()

@@ -150,37 +150,81 @@ def graphs(models: Path, _recording: str) -> object:
     return {"device": device, "frames": len(plain), "equal": plain == replayed}
 
 
-def compiling(models: Path, _recording: str) -> object:
-    """Compare likeliest frames with and without ``torch.compile``, and where its C++ compiler or its folder is missing.
+def batch(models: Path, _recording: str) -> object:
+    """Compare drawn frames of streams that share a batch with those of each alone.
 
-    Only the talker's step: the predictor is 15 steps in one, which takes a C++ compiler minutes even when tiny.
+    They begin one after another, one asks for a frame at every third turn only, and one leaves early.
     """
+    model = load(models, "custom_voice", device="cpu")
+    texts = [TEXT, "Да.", "The quick brown fox. " * 4, "Привет! " * 3, TEXT]
+    prompts = [model.writer.speaker(text, "russian", "ryan", None) for text in texts]
+    package = model.package.model.talker
+    alone = [
+        [codes.tolist() for _, codes in Talker(package).frames(prompt, seed, 30)] for seed, prompt in enumerate(prompts)
+    ]
+    found: dict[str, object] = {"frames": list(map(len, alone))}
+    for name, masked in (("plain", False), ("masked", True)):
+        talker = Talker(package, batch=4, masked=masked)
+        steps = counted(talker)
+        together: list[list[object]] = [[] for _ in prompts]
+        waiting = [(index, talker.frames(prompt, index, 30)) for index, prompt in enumerate(prompts)]
+        asking, turn = [waiting.pop(0)], 0
+        while asking:
+            for index, frames in list(asking):
+                if index == 2 and turn % 3:
+                    continue
+                frame = next(frames, None)
+                if frame is not None:
+                    together[index].append(frame[1].tolist())
+                if frame is None or (index == 3 and len(together[index]) == 5):
+                    frames.close()
+                    asking.remove((index, frames))
+            turn += 1
+            if waiting and len(asking) < 4:
+                asking.append(waiting.pop(0))
+        found[name] = {
+            "equal": [some == all_of[: len(some)] for some, all_of in zip(together, alone, strict=True)],
+            "said": list(map(len, together)),
+            "steps": len(steps),
+            "left": len(talker._streams),
+        }
+    return found
+
+
+def counted(talker: Talker) -> list[int]:
+    """Have a talker note each of its steps."""
+    steps: list[int] = []
+    step = talker._step
+
+    def note(going: Any) -> None:
+        steps.append(len(going))
+        step(going)
+
+    talker._step = note  # type: ignore[method-assign]
+    return steps
+
+
+def compiling(models: Path, _recording: str) -> object:
+    """Compare likeliest frames with and without ``torch.compile``, and where its C++ compiler is missing."""
     said: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
-    logging.getLogger("wyoming_voice.engines.qwen_graph").addHandler(handler)
+    logging.getLogger("wyoming_voice.engines.qwen_stack").addHandler(handler)
     model = load(models, "custom_voice", device="cpu", **GREEDY)
     prompt = model.writer.speaker(TEXT, "russian", "ryan", None)
     plain = [codes.tolist() for _, codes in model.talker.frames(prompt, 0, FRAMES)]
     found: dict[str, object] = {"frames": len(plain)}
     with tempfile.TemporaryDirectory() as cache:
-        no_folder = Path(cache, "file")
-        no_folder.touch()
-        missing = {"cpp.cxx": ("no-such-compiler",)}
-        for name, folder, settings in (
-            ("missing", cache, missing),
-            ("no folder", no_folder / "x", {}),
-            ("there", cache, {}),
-        ):
-            os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        for name, settings in (("missing", {"cpp.cxx": ("no-such-compiler",)}), ("there", {})):
             said.clear()
             torch._dynamo.reset()
-            talker = Talker(model.package.model.talker, compiles=True)
-            talker._replays["predictor", prompt.rest] = partial(talker._predict_codes, prompt.rest)
             with torch._inductor.config.patch(settings):
-                frames = [codes.tolist() for _, codes in talker.frames(prompt, 0, FRAMES)]
-            compiled = talker._replays["talker"] != talker._talk_step
-            found[name] = {"equal": frames == plain, "compiled": compiled, "said": list(said)}
+                talker = Talker(model.package.model.talker, batch=2, compiles=True)
+                both = list(zip(*(talker.frames(prompt, 0, FRAMES) for _ in range(2)), strict=True))
+            equal = all([frames[row][1].tolist() for frames in both] == plain for row in range(2))
+            compiled = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+            found[name] = {"equal": equal, "compiled": talker.compiled, "graphs": compiled, "said": list(said)}
     return found
 
 
@@ -325,6 +369,6 @@ def likeness(model: Path, recording: str) -> object:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    asked = [generate, decode, draw, sound, trouble, prompts, options, graphs, compiling, likeness]
+    asked = [generate, decode, draw, sound, trouble, prompts, options, graphs, batch, compiling, likeness]
     wanted = {function.__name__: function for function in asked}
     print(json.dumps({what: wanted[what](Path(sys.argv[2]), sys.argv[3]) for what in sys.argv[1].split(",")}))
