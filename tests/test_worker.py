@@ -77,6 +77,21 @@ async def test_the_stock_client_can_speak_to_it(tmp_path: Path) -> None:
     assert sum(AudioChunk.from_event(event).samples for event in events[1:-1]) == 2 * 1600
 
 
+async def test_as_many_are_spoken_at_once_as_the_engine_has_seats(tmp_path: Path) -> None:
+    endless = [Segment(text=f"endless {name}", voice="en") for name in ("one", "two")]
+    async with run_worker(tmp_path, options={"batch": 2}) as worker:
+        async with (
+            client.synthesize(worker.uri, endless[0], SECONDS) as first,
+            client.synthesize(worker.uri, endless[1], SECONDS) as second,
+        ):
+            for _ in range(3):
+                await anext(first)
+                await anext(second)
+            await log_line(tmp_path / "log", "batch of 2")
+            third = asyncio.create_task(speak(worker, "a third"))
+        assert len(await third) == 2 * 3200, "it has the seat of one that left"
+
+
 async def test_leaving_closes_the_engine_within_a_step(tmp_path: Path) -> None:
     async with run_worker(tmp_path) as worker:
         async with client.synthesize(worker.uri, Segment(text="endless", voice="en"), SECONDS) as audio:
