@@ -2,10 +2,10 @@
 
 data/engines/qwen-tts/bin/python -m bench.qwen --random 0.6b --device cuda
 
-Speed depends on shapes, not on what weights say, so the talker, the predictor and the codec are built from the released
-models' configuration. Prints a table: the parts, first audio, the real-time factor (seconds of computing for a second
-of audio, smaller is better) for 1, 4 and 16 clients that ask at once, memory, the package's own ``generate``, and
-faster-qwen3-tts where it is installed beside it (on a GPU).
+Prints two tables. The first: what a frame is made of, by how many streams share a step. The second: first audio, the
+real-time factor (seconds of computing for a second of audio, smaller is better) and memory, for one client with what
+makes steps faster (CUDA graphs, ``--compile``), for several that ask at once, in turn and in one batch, for the
+package's own ``generate``, and for faster-qwen3-tts where it is installed beside it (on a GPU).
 """
 
 import argparse
@@ -15,123 +15,21 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 
 from bench.faster_qwen import FasterQwen, not_compared
+from bench.qwen_models import CODES, PROMPT, SIZES, Built, build, prompt
 from wyoming_voice.engines.qwen_codec import Codec
-from wyoming_voice.engines.qwen_talker import CAPACITY, Prompt, Sampling, Talker
-from wyoming_voice.engines.torch_audio import import_torchaudio
-from wyoming_voice.engines.torch_device import Placement, place
+from wyoming_voice.engines.qwen_talker import CAPACITY, Prompt, Talker
+from wyoming_voice.engines.torch_device import place
 
 FRAME = 0.08  # seconds
-PROMPT = 40  # tokens: a sentence, its roles and its speaker
 PACKETS = (1, 2, 4, 8)  # frames of the first packets; then 12
-DRAWN = Sampling(True, 0.9, 50, 1.0)
-
-SIZES = {"0.6b": (1024, 3072), "1.7b": (2048, 6144)}
-HEADS = {"num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128, "rope_theta": 1_000_000}
-CODES = {
-    "bos": 2149,
-    "eos_token": 2150,
-    "pad": 2148,
-    "think": 2154,
-    "nothink": 2155,
-    "think_bos": 2156,
-    "think_eos": 2157,
-}
-DECODER = {
-    "latent_dim": 1024,
-    "codebook_dim": 512,
-    "codebook_size": 2048,
-    "decoder_dim": 1536,
-    "hidden_size": 512,
-    "intermediate_size": 1024,
-    "head_dim": 64,
-    "num_attention_heads": 16,
-    "num_key_value_heads": 16,
-    "num_hidden_layers": 8,
-    "num_quantizers": 16,
-    "sliding_window": 72,
-    "upsample_rates": [8, 5, 4, 3],
-    "upsampling_ratios": [2, 2],
-}
-
-
-@dataclass
-class Built:
-    talker: Any
-    decoder: Any
-    placement: Placement
-
-
-def talker_config(size: str) -> dict[str, object]:
-    hidden, inner = SIZES[size]
-    return {
-        **{f"codec_{name}_id": number for name, number in CODES.items()},
-        **HEADS,
-        "vocab_size": 3072,
-        "hidden_size": hidden,
-        "intermediate_size": inner,
-        "num_hidden_layers": 28,
-        "text_hidden_size": 2048,
-        "text_vocab_size": 151_936,
-        "num_code_groups": 16,
-        "pad_token_id": None,
-        "max_position_embeddings": 32_768,
-        "rope_scaling": {"interleaved": True, "mrope_section": [24, 20, 20], "rope_type": "default", "type": "default"},
-        "codec_language_id": {},
-        "spk_id": {},
-        "spk_is_dialect": {},
-        "code_predictor_config": {
-            **HEADS,
-            "vocab_size": 2048,
-            "hidden_size": 1024,
-            "intermediate_size": 3072,
-            "num_hidden_layers": 5,
-            "num_code_groups": 16,
-            "max_position_embeddings": 65_536,
-        },
-    }
-
-
-def build(size: str, placement: Placement) -> Built:
-    """Build the models on their device, without a copy elsewhere."""
-    import_torchaudio()
-    from qwen_tts.core import Qwen3TTSTokenizerV2Config  # noqa: PLC0415 - after torchaudio
-    from qwen_tts.core.models import Qwen3TTSConfig  # noqa: PLC0415
-    from qwen_tts.core.models.modeling_qwen3_tts import Qwen3TTSTalkerForConditionalGeneration  # noqa: PLC0415
-    from qwen_tts.core.tokenizer_12hz.modeling_qwen3_tts_tokenizer_v2 import Qwen3TTSTokenizerV2Decoder  # noqa: PLC0415
-
-    talker = Qwen3TTSConfig(talker_config=talker_config(size)).talker_config
-    decoder = Qwen3TTSTokenizerV2Config(decoder_config=DECODER).decoder_config
-    for config in (talker, talker.code_predictor_config, decoder):
-        config._attn_implementation = placement.attention  # noqa: SLF001 - what from_pretrained does
-    made = [
-        filled(kind._from_config(config, attn_implementation=placement.attention), placement)  # noqa: SLF001
-        for kind, config in ((Qwen3TTSTalkerForConditionalGeneration, talker), (Qwen3TTSTokenizerV2Decoder, decoder))
-    ]
-    return Built(made[0], made[1], placement)
-
-
-def filled(model: Any, placement: Placement) -> Any:
-    """Give a model small random weights on its device."""
-    model = model.to(device=placement.device, dtype=placement.dtype).eval()
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if weight.dim() > 1 or "embedding_sum" in name:
-                weight.uniform_(-0.02, 0.02)
-    return model
-
-
-def prompt(built: Built, generator: torch.Generator) -> Prompt:
-    width, placement = built.talker.config.hidden_size, built.placement
-    embeds = 0.02 * torch.randn(1, PROMPT, width, generator=generator)
-    pad = torch.zeros(1, 1, width)
-    embeds, pad = (part.to(device=placement.device, dtype=placement.dtype) for part in (embeds, pad))
-    return Prompt(embeds, pad, pad, DRAWN, DRAWN, 1.05)
 
 
 def synchronize(built: Built) -> None:
@@ -151,31 +49,59 @@ def milliseconds(built: Built, run: Callable[[], object], times: int = 5) -> flo
     return statistics.median(taken[1:])
 
 
+def talker(built: Built, **how: Any) -> Talker:
+    """Make a talker that never says its end: random weights would anywhere."""
+    made: Talker = Talker(built.talker, **how)
+    with torch.inference_mode():
+        made._barred[CODES["eos_token"]] = True  # noqa: SLF001 - what is measured has one length
+    return made
+
+
 def packets(built: Built, talker: Talker, codec: Codec, asked: Prompt, frames: int) -> Iterator[int]:
-    """Speak as the engine does; yields the samples of each packet."""
+    """Speak as the engine does, which may be left at every frame; yields the samples of each packet, else 0."""
     stream, packet, sizes = codec.stream(), [], iter(PACKETS)
     size = next(sizes)
     for _, frame in talker.frames(asked, 0, frames):
         packet.append(frame)
-        if len(packet) == size:
-            yield len(stream.push(torch.stack(packet)))
-            packet, size = [], next(sizes, 12)
+        if len(packet) < size:
+            yield 0
+            continue
+        yield len(stream.push(torch.stack(packet)))
+        packet, size = [], next(sizes, 12)
     if packet:
         yield len(stream.push(torch.stack(packet)))
     synchronize(built)
 
 
-def speak(
-    built: Built, talker: Talker, codec: Codec, asked: Prompt, *, frames: int, clients: int
-) -> tuple[list[float], float]:
-    """Let clients ask at once, one turn each; returns the seconds to each one's first audio, and to the end of all."""
-    begun, firsts = time.perf_counter(), []
-    for _ in range(clients):
-        first = None
-        for _samples in packets(built, talker, codec, asked, frames):
-            first = first or time.perf_counter() - begun
-        firsts.append(first or 0.0)
-    return firsts, time.perf_counter() - begun
+@dataclass
+class Times:
+    """Seconds that clients who asked at once waited."""
+
+    firsts: list[float] = field(default_factory=list)
+    whole: float = 0.0
+
+    def __str__(self) -> str:
+        middle, last = statistics.median(self.firsts), max(self.firsts)
+        return f"{1000 * middle:.0f} ms" if middle == last else f"{1000 * middle:.0f} ms, the last {1000 * last:.0f} ms"
+
+
+def speak(built: Built, talker: Talker, codec: Codec, asked: Prompt, *, frames: int, clients: int) -> Times:
+    """Let clients ask at once: as many as the batch has room for are stepped in turn, as a worker does."""
+    times, begun = Times(), time.perf_counter()
+    waiting = [packets(built, talker, codec, asked, frames) for _ in range(clients)]
+    speaking: dict[Iterator[int], bool] = {}
+    while waiting or speaking:
+        while waiting and len(speaking) < talker.batches[-1]:
+            speaking[waiting.pop(0)] = False
+        for client, heard in list(speaking.items()):
+            samples = next(client, None)
+            if samples is None:
+                del speaking[client]
+            elif samples and not heard:
+                speaking[client] = True
+                times.firsts.append(time.perf_counter() - begun)
+    times.whole = time.perf_counter() - begun
+    return times
 
 
 def package(built: Built, asked: Prompt, frames: int) -> float:
@@ -209,30 +135,61 @@ def package(built: Built, asked: Prompt, frames: int) -> float:
     return time.perf_counter() - begun
 
 
-def faster(built: Built, asked: Prompt, frames: int) -> Iterator[tuple[str, str]]:
+def faster(built: Built, asked: Prompt, frames: int) -> Iterator[tuple[str, str, str]]:
     """Speak with faster-qwen3-tts: packets of one frame, its earliest first audio, and of 12, its default."""
     rival = FasterQwen(built.talker, room=CAPACITY)
     for size in (1, 12):
         rival.speak(built.decoder, asked, frames=frames, size=size)  # to warm up
         first, whole = rival.speak(built.decoder, asked, frames=frames, size=size)
-        said = f"first audio {1000 * first:.0f} ms, RTF {whole / frames / FRAME:.2f}"
-        yield f"faster-qwen3-tts, packets of {size} frame{'s' * (size > 1)}", said
+        way = f"faster-qwen3-tts, packets of {size} frame{'s' * (size > 1)}"
+        yield way, f"{1000 * first:.0f} ms", f"{whole / frames / FRAME:.2f}"
 
 
-def parts(built: Built, talker: Talker, codec: Codec, asked: Prompt) -> Iterator[tuple[str, str]]:
-    """Time what a frame is made of."""
-    hidden = torch.zeros_like(asked.pad)
-    first = torch.zeros(1, dtype=torch.long, device=hidden.device)
-    draws = torch.Generator(hidden.device).manual_seed(0)
-    with torch.inference_mode():
-        yield f"prompt of {PROMPT} tokens", f"{milliseconds(built, lambda: talker._prefill(asked), 3):.1f} ms"  # noqa: SLF001
-        yield "talker step", f"{milliseconds(built, lambda: talker._step(hidden, PROMPT)):.1f} ms"  # noqa: SLF001
-        step = lambda: talker._complete(hidden, first, DRAWN, draws)  # noqa: SLF001, E731 - it is timed below
-        yield "predictor, 15 codes", f"{milliseconds(built, step):.1f} ms"
+def parts(built: Built, batches: list[int], graphs: bool) -> Iterator[tuple[str, ...]]:
+    """Time what a frame is made of, by how many streams share a step; milliseconds."""
+    yield "streams", "prompt of 40 tokens", "talker's step", "predictor, 15 codes", "codec, 1 frame", "4", "12"
+    codec, asked = Codec(built.decoder), prompt(built, torch.Generator().manual_seed(0))
+    for batch in batches:
+        spoken = talker(built, batch=batch, graphs=graphs, masked=True)
+        with ExitStack() as stack, torch.inference_mode():
+            streams = [spoken._begin(asked, seed) for seed in range(batch)]  # noqa: SLF001 - the parts are timed
+            for stream in streams:
+                stack.callback(spoken._release, stream)  # noqa: SLF001
+            spoken._advance(streams[0])  # noqa: SLF001
+            took = [
+                milliseconds(built, lambda: built.talker.model(inputs_embeds=asked.embeds, use_cache=True), 3),
+                milliseconds(built, lambda: spoken._step(streams)),  # noqa: SLF001, B023 - it is called here
+                milliseconds(built, lambda: spoken._complete(streams)),  # noqa: SLF001, B023
+            ]
+        took += [decoding(built, codec, frames) for frames in (1, 4, 12)]
+        yield str(batch), *(f"{part:.1f}" for part in took)
+
+
+def decoding(built: Built, codec: Codec, frames: int) -> float:
+    """Time a packet in a stream of its own."""
     stream = codec.stream()
-    for frames in (1, 4, 12):
-        codes = torch.randint(0, 2048, (frames, 16), device=hidden.device)
-        yield f"codec, {frames} frames more", f"{milliseconds(built, lambda codes=codes: stream.push(codes), 3):.1f} ms"
+    codes = torch.randint(0, 2048, (frames, 16), device=built.placement.device)
+    return milliseconds(built, lambda: stream.push(codes), 3)
+
+
+def ways(
+    built: Built, clients: list[int], *, graphs: bool, compiles: bool
+) -> Iterator[tuple[str, int, Callable[[], Talker]]]:
+    """Name what there is to compare: how many clients ask, and the talker that answers them."""
+    yield "one client, step by step", 1, lambda: talker(built)
+    if graphs:
+        yield "one client, CUDA graphs", 1, lambda: talker(built, graphs=True)
+    if compiles:
+        yield "one client, compiled", 1, lambda: talker(built, compiles=True)
+    if compiles and graphs:
+        yield "one client, compiled, CUDA graphs", 1, lambda: talker(built, graphs=True, compiles=True)
+    for count in clients:
+        yield f"{count} clients, one after another", count, lambda: talker(built, graphs=graphs)
+        yield f"{count} clients, a batch", count, partial(talker, built, batch=count, graphs=graphs)
+
+
+def row(*cells: object) -> None:
+    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 
 def main() -> None:
@@ -242,42 +199,44 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1")
     parser.add_argument("--dtype", default="auto", help="float32, bfloat16, float16")
     parser.add_argument("--frames", type=int, default=75, help="of each utterance; 75 are 6 s")
-    parser.add_argument("--clients", default="1,4,16", help="how many ask at once")
+    parser.add_argument("--clients", default="4,16", help="how many ask at once")
     parser.add_argument("--eager", action="store_true", help="without CUDA graphs")
-    parser.add_argument("--compile", action="store_true", help="with torch.compile, and graphs of what it made")
+    parser.add_argument("--compile", action="store_true", help="with torch.compile too")
     arguments = parser.parse_args()
     logging.getLogger("transformers").setLevel(logging.ERROR)
+    torch.manual_seed(0)
     placement = place({"device": arguments.device, "dtype": arguments.dtype})
-    built = build(arguments.random, placement)
-    talker = Talker(built.talker, graphs=placement.on_gpu and not arguments.eager, compiles=arguments.compile)
-    talker._barred[CODES["eos_token"]] = True  # noqa: SLF001 - random weights would end anywhere
-    codec, asked = Codec(built.decoder), prompt(built, torch.Generator().manual_seed(0))
+    built, graphs = build(arguments.random, placement), placement.on_gpu and not arguments.eager
+    clients = [int(count) for count in arguments.clients.split(",") if count]
     name = (
         torch.cuda.get_device_name(placement.device) if placement.on_gpu else f"CPU, {torch.get_num_threads()} threads"
     )
     name += f", load {os.getloadavg()[0]:.1f} before"
     print(f"\nQwen3-TTS {arguments.random}, random weights, {placement.dtype}, {name}, torch {torch.__version__}\n")
-    print("| | |\n|---|---|")
-    for part, took in parts(built, talker, codec, asked):
-        print(f"| {part} | {took} |", flush=True)
+    head, *rows = parts(built, [1, *clients], graphs)
+    for cells in (head, ["---"] * len(head), *rows):
+        row(*cells)
+    print()
+    codec, asked = Codec(built.decoder), prompt(built, torch.Generator().manual_seed(0))
     audio = arguments.frames * FRAME
-    for clients in map(int, arguments.clients.split(",")):
-        firsts, whole = speak(built, talker, codec, asked, frames=arguments.frames, clients=clients)
-        middle, last = statistics.median(firsts), max(firsts)
-        said = f"first audio {1000 * middle:.0f} ms (the last one's {1000 * last:.0f} ms)"
-        said += f", RTF {whole / audio / clients:.2f}"
-        print(f"| {clients} client{'s' * (clients > 1)}, {audio:.1f} s each | {said} |", flush=True)
+    row(f"each says {audio:.1f} s", "first audio", "RTF", "load and first run, s")
+    row(*["---"] * 4)
+    for way, count, make in ways(built, clients, graphs=graphs, compiles=arguments.compile):
+        begun = time.perf_counter()
+        spoken = make()
+        speak(built, spoken, codec, asked, frames=3, clients=min(count, spoken.batches[-1]))  # compiled, captured
+        ready = time.perf_counter() - begun
+        times = speak(built, spoken, codec, asked, frames=arguments.frames, clients=count)
+        row(way, times, f"{times.whole / audio / count:.2f}", f"{ready:.1f}")
     took = package(built, asked, arguments.frames)
-    print(f"| the package's own generate | first audio {1000 * took:.0f} ms, RTF {took / audio:.2f} |")
-    resident = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak = torch.cuda.max_memory_allocated() if placement.on_gpu else resident
-    print(f"| memory, at most | {peak / 1e9:.1f} GB |")
+    row("the package's own generate", f"{1000 * took:.0f} ms", f"{took / audio:.2f}", "")
     reason = not_compared(on_gpu=placement.on_gpu)
     if reason is None:
-        for row, took in faster(built, asked, arguments.frames):
-            print(f"| {row} | {took} |", flush=True)
-    else:
-        print(f"\n{reason}")
+        for way, first, factor in faster(built, asked, arguments.frames):
+            row(way, first, factor, "")
+    resident = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = torch.cuda.max_memory_allocated() if placement.on_gpu else resident
+    print(f"\nMemory, at most: {peak / 1e9:.1f} GB. {reason or ''}")
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ def test_streams_that_share_a_batch_say_what_each_says_alone(told: dict[str, Any
     found = told["batch"]
     for way in ("plain", "masked"):
         assert all(found[way]["equal"]), found
-        said = found["frames"][:3] + [5] + found["frames"][4:]
+        said = [*found["frames"][:3], 5, *found["frames"][4:]]
         assert found[way]["said"] == said, "one left after five frames"
         assert found[way]["steps"] < 0.6 * sum(said), "a step is for all who asked"
         assert found[way]["left"] == 0

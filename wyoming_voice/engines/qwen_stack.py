@@ -34,7 +34,6 @@ class Span:
 class Stack:
     """The layers of a transformer of the package, with room for ``capacity`` tokens of each of ``rows`` streams."""
 
-    @torch.inference_mode()
     def __init__(self, model: Any, capacity: int, rows: int = 1) -> None:
         self._model = model
         attention = model.layers[0].self_attn
@@ -44,9 +43,12 @@ class Stack:
         self.keys, self.values = (_room(shape, weight) for _ in range(2))
         self.capacity = capacity
         self._one: Any = _layer
-        self._positions = torch.arange(capacity, device=weight.device)
-        self._rows = torch.arange(rows, device=weight.device)
-        self._cos, self._sin = (table.reshape(-1, capacity, attention.head_dim)[0] for table in self._tables(weight))
+        with torch.inference_mode():
+            self._positions = torch.arange(capacity, device=weight.device)
+            self._rows = torch.arange(rows, device=weight.device)
+            self._cos, self._sin = (
+                table.reshape(-1, capacity, attention.head_dim)[0] for table in self._tables(weight)
+            )
 
     def _tables(self, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Have the package compute its rotary embedding of every position."""
@@ -85,11 +87,10 @@ class Stack:
         write = (self._rows[: len(hidden)], span.write) if isinstance(span.write, torch.Tensor) else span.write
         step = self._one if hidden.shape[1] == 1 and span.mask is not None else _layer
         for index, layer in enumerate(self._model.layers):
-            keys, values = self.keys[index, span.rows], self.values[index, span.rows]
-            hidden = step(layer, hidden, cos, sin, keys, values, write, span.read, span.mask)
+            kept = self.keys[index, span.rows], self.values[index, span.rows]
+            hidden = step(layer, hidden, (cos, sin), kept, (write, span.read, span.mask))
         return self._model.norm(hidden)
 
-    @torch.inference_mode()
     def compile(self) -> bool:
         """Have ``torch.compile`` fuse what a layer does with one token; tells whether it could.
 
@@ -97,11 +98,12 @@ class Stack:
         the whole stack at once takes minutes. Where it fails (a CPU needs a C++ compiler, a GPU Triton) layers run as
         they are, and a line is logged.
         """
-        torch._dynamo.config.recompile_limit = _SHAPES  # type: ignore[attr-defined]  # noqa: SLF001 - its documented name
+        torch._dynamo.config.recompile_limit = _SHAPES  # noqa: SLF001 - its documented name
         self._one = torch.compile(_layer, dynamic=False)
         weight = self._model.norm.weight
         try:
-            self.run(weight.new_zeros(1, 1, len(weight)), self.span(slice(0, 1), 0))
+            with torch.inference_mode():
+                self.run(weight.new_zeros(1, 1, len(weight)), self.span(slice(0, 1), 0))
         except RuntimeError as error:
             self._one = _layer
             reason = str(error).strip().partition("\n")[0]  # the rest is a page of the compiler's own state
@@ -112,19 +114,15 @@ class Stack:
 def _layer(
     layer: Any,
     hidden: torch.Tensor,
-    cos: torch.Tensor,
-    sin: torch.Tensor,
-    keys: torch.Tensor,
-    values: torch.Tensor,
-    write: Any,
-    read: slice,
-    mask: torch.Tensor | None,
+    turn: tuple[torch.Tensor, torch.Tensor],
+    kept: tuple[torch.Tensor, torch.Tensor],
+    span: tuple[Any, slice, torch.Tensor | None],
 ) -> torch.Tensor:
     """Run a layer of the package on tokens, shape (rows, n, width), and keep their keys and values."""
-    part, (count, length) = layer.self_attn, hidden.shape[:2]
+    part, (count, length), (keys, values), (write, read, mask) = layer.self_attn, hidden.shape[:2], kept, span
     normed, shape = layer.input_layernorm(hidden), (count, length, -1, part.head_dim)
-    query = _rotated(part.q_norm(part.q_proj(normed).view(shape)).transpose(1, 2), cos, sin)
-    key = _rotated(part.k_norm(part.k_proj(normed).view(shape)).transpose(1, 2), cos, sin)
+    query = _rotated(part.q_norm(part.q_proj(normed).view(shape)).transpose(1, 2), *turn)
+    key = _rotated(part.k_norm(part.k_proj(normed).view(shape)).transpose(1, 2), *turn)
     value = part.v_proj(normed).view(shape).transpose(1, 2)
     if isinstance(write, tuple):
         rows, positions = write

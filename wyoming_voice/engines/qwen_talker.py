@@ -94,7 +94,6 @@ class _Stream:
 class Talker:
     """The two models, with room for a batch of streams."""
 
-    @torch.inference_mode()
     def __init__(
         self,
         package: Any,
@@ -113,28 +112,31 @@ class Talker:
         self._talk = Stack(package.model, capacity, batch)
         self._predict = Stack(package.code_predictor.model, self._config.num_code_groups, batch)
         self._fixed = masked or graphs or compiles
-        """Whether steps are always run from the first row on, over all that there is room for: nothing changes shape."""
+        """Whether steps run from the first row on, over all that there is room for: shapes do not change."""
         self._graphs = graphs
         self._replays: dict[object, Run] = {}
-        weight = self._head.weight
-        place = {"device": weight.device}
         self._codes = self._config.num_code_groups
-        vocabulary, rest = self._config.vocab_size, self._predictor.config.vocab_size
-        self._barred = torch.arange(vocabulary, **place) >= vocabulary - 1024
-        self._barred[self._config.codec_eos_token_id] = False
-        # What steps read and write; a captured one finds it in the same place. A row for each stream.
-        self._hidden = torch.zeros(batch, 1, weight.shape[1], dtype=weight.dtype, **place)
-        self._embeds = torch.zeros_like(self._hidden)
-        self._position = torch.zeros(batch, dtype=torch.long, **place)
-        self._said = torch.zeros(batch, vocabulary, dtype=torch.bool, **place)
-        self._first = torch.zeros(batch, dtype=torch.long, **place)
-        self._noise = torch.ones(batch, vocabulary, **place)
-        self._noises = torch.ones(batch, self._codes - 1, rest, **place)
+        with torch.inference_mode():
+            self._make_room(batch)
         self._streams: list[_Stream] = []
         self._free = set(range(batch))
-        self._index = lru_cache(_INDICES)(lambda rows: torch.tensor(rows, **place))
+        self._index = lru_cache(_INDICES)(lambda rows: torch.tensor(rows, device=self._head.weight.device))
         self.compiled = compiles and self._talk.compile() and self._predict.compile()
         """Whether layers run as ``torch.compile`` made them."""
+
+    def _make_room(self, batch: int) -> None:
+        """Make what steps read and write, a row for each stream; a captured step finds it in the same place."""
+        weight, rest = self._head.weight, self._predictor.config.vocab_size
+        vocabulary = self._config.vocab_size
+        self._hidden = weight.new_zeros(batch, 1, weight.shape[1])
+        self._embeds = torch.zeros_like(self._hidden)
+        self._position = weight.new_zeros(batch, dtype=torch.long)
+        self._first = torch.zeros_like(self._position)
+        self._noise = weight.new_ones(batch, vocabulary, dtype=torch.float32)
+        self._noises = weight.new_ones(batch, self._codes - 1, rest, dtype=torch.float32)
+        self._said = weight.new_zeros(batch, vocabulary, dtype=torch.bool)
+        self._barred = torch.arange(vocabulary, device=weight.device) >= vocabulary - 1024
+        self._barred[self._config.codec_eos_token_id] = False
 
     @property
     def batches(self) -> Sequence[int]:
