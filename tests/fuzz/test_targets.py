@@ -166,6 +166,7 @@ WORDS: Final[dict[str, tuple[bytes, ...]]] = {
 
 FOUND: Final[dict[str, tuple[bytes, ...]]] = {
     "wyoming": (json.dumps({"type": "\ud800"}).encode() + b"\n",),
+    "text": ("Всего $1,000.250 и €1.000,250.".encode(),),
 }
 """What was found to fail once."""
 

@@ -50,12 +50,13 @@ class Number:
 
 
 def parse(text: str) -> Number:
-    """Take a number apart: «1 000 000», «21,5», «3.14»."""
+    """Take a number apart: «1 000 000», «21,5», «3.14»; marks that are all alike, or before another one, are no point."""
     compact = re.sub(SPACE, "", text)
-    if compact.count(",") > 1 or compact.count(".") > 1:
-        return Number(re.sub(r"[.,]", "", compact))
-    before, mark, after = compact.partition("," if "," in compact else ".")
-    return Number(before, after if mark else "")
+    *before, after = re.split("[.,]", compact)
+    marks = re.findall("[.,]", compact)
+    if not marks or marks[-1] in marks[:-1]:
+        return Number("".join((*before, after)))
+    return Number("".join(before), after)
 
 
 def _sign(match: re.Match[str], sentence: Sentence) -> str:
