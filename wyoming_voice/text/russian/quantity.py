@@ -50,7 +50,7 @@ class Number:
 
 
 def parse(text: str) -> Number:
-    """Take a number apart: «1 000 000», «21,5», «3.14»; marks that are all alike, or before another one, are no point."""
+    """Take a number apart: «1 000 000», «21,5», «3.14»; a mark that comes twice, or before another, is no point."""
     compact = re.sub(SPACE, "", text)
     *before, after = re.split("[.,]", compact)
     marks = re.findall("[.,]", compact)
