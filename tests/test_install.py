@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,9 +18,11 @@ from wyoming.audio import AudioChunk
 from wyoming.client import AsyncTcpClient
 from wyoming.info import Describe
 
+import wyoming_voice
 from wyoming_voice import client
 from wyoming_voice.config import Settings
 from wyoming_voice.engines.protocol import Segment
+from wyoming_voice.engines.qwen_asr_files import ALIGNER
 from wyoming_voice.engines.table import engines, environment
 from wyoming_voice.environment import Seen, _find_links, _torch_lies_in, asked_for, build, reason
 from wyoming_voice.errors import BadRequest, Busy, EngineUnavailable, UnknownEngine
@@ -33,6 +36,8 @@ from .process import DEADLINE, run_server
 
 MINUTES = 240.0
 """Seconds that an installation may take on a slow connection."""
+EMPTY_WEIGHTS = (2).to_bytes(8, "little") + b"{}"
+"""A safetensors file without tensors."""
 OFFLINE = {
     "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple",  # nobody listens there
     "UV_HTTP_RETRIES": "0",
@@ -371,3 +376,28 @@ async def test_the_licence_of_a_model_is_told_before_it_is_fetched(
     first = capsys.readouterr().err.splitlines()[0]
     assert first.startswith("The licence of Silero: each model has its own")
     assert first.endswith(said)
+
+
+async def test_a_model_other_than_the_configured_one_is_to_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (stick := tmp_path / "stick").mkdir()
+    for file in ("config.json", "model.safetensors"):
+        (stick / file).write_bytes(EMPTY_WEIGHTS if file.endswith("safetensors") else b"{}")
+    own = environment(tmp_path, "qwen-asr")
+    (own / "bin").mkdir(parents=True)
+    (own / "bin" / "python").symlink_to(sys.executable)
+    requirements = Path(wyoming_voice.__file__).parent / "engines" / "requirements" / "qwen-asr.txt"
+    shutil.copy(requirements, own)
+    for module in engines()["qwen-asr"].modules:
+        (own / "lib" / "python3" / "site-packages" / module).mkdir(parents=True)
+    large = "Qwen/Qwen3-ASR-1.7B"
+    assert await install(settings_for(tmp_path), ["qwen-asr"], Weights(stick, large)) == 0
+    said = capsys.readouterr().err
+    assert f"To use {large}, name it in config.yml: engines: {{qwen-asr: {{options: {{model: {large}}}}}}}" in said
+    assert "has no weights" not in said
+    configured = settings_for(tmp_path, engines={"qwen-asr": {"options": {"model": large}}})
+    assert await install(configured, ["qwen-asr"], Weights(stick)) == 0
+    assert "a running server offers it" in capsys.readouterr().err
+    assert await install(settings_for(tmp_path), ["qwen-asr"], Weights(stick, ALIGNER)) == 1
+    assert "Qwen3-ASR has no weights" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import hashlib
 import io
+import json
 import os
 import shutil
 import zipfile
@@ -25,11 +26,19 @@ from wyoming_voice.folder import locked, unfinished
 from wyoming_voice.sources import ENGINES, Published, Repository, Wanted, wanted
 from wyoming_voice.weights import bring, drop
 
-BIG = bytes(range(256)) * 4096
+
+def safetensors(tensor: bytes) -> bytes:
+    """One tensor as https://github.com/huggingface/safetensors#format has it."""
+    header = json.dumps({"t": {"dtype": "U8", "shape": [len(tensor)], "data_offsets": [0, len(tensor)]}}).encode()
+    return len(header).to_bytes(8, "little") + header + tensor
+
+
+BIG = safetensors(bytes(range(256)) * 4096)
 FILES = {
     "config.json": b'{"model_type": "tiny"}',
     "model.safetensors": BIG,
     "speech_tokenizer/config.json": b"{}",
+    "speech_tokenizer/model.safetensors": safetensors(b"codec"),
     "optimizer.bin": b"left over from training",
     "README.md": b"# A model",
 }
@@ -151,7 +160,7 @@ async def test_a_model_is_fetched_whole_and_without_what_training_left(
     assert list(model.folder.parent.iterdir()) == [model.folder]
     assert model.size == sum(map(len, NEEDED.values()))
     said = capsys.readouterr().err
-    assert "3 files, 1.0 MB" in said
+    assert "4 files, 1.0 MB" in said
     assert str(model.folder) in said
 
 
@@ -161,10 +170,26 @@ async def test_what_is_there_is_not_fetched_again(hub: Hub, tmp_path: Path, caps
     hub.asked.clear()
     await bring(model)
     assert hub.asked == []
-    assert "is there already" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "comparing it with what is published" in said
+    assert "is there already, and whole" in said
     (model.folder / "config.json").unlink()
     await bring(model)
     assert [path for path, _ in hub.asked] == ["config.json"]
+    assert there(model.folder) == NEEDED
+
+
+async def test_what_is_there_and_damaged_or_outdated_is_fetched_again(hub: Hub, tmp_path: Path) -> None:
+    """Another revision of a model has weights of the same length."""
+    model = model_in(tmp_path)
+    await bring(model)
+    hub.asked.clear()
+    (model.folder / "model.safetensors").write_bytes(BIG[:-1] + b"?")
+    left = unfinished(model.folder) / "config.json"
+    left.parent.mkdir()
+    left.write_bytes(b'{"model_type": "huge"}')  # whole when it came, of a revision that is no more
+    await bring(model)
+    assert [path for path, _ in hub.asked] == ["model.safetensors"]
     assert there(model.folder) == NEEDED
 
 
@@ -291,6 +316,47 @@ async def test_weights_come_from_a_folder_without_a_network(tmp_path: Path, monk
     assert there(model.folder) == NEEDED
     with pytest.raises(EngineUnavailable, match=r"is not in .*blobs: a folder with its files is wanted"):
         await bring(model_in(tmp_path / "other"), tmp_path / "blobs")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"model.safetensors": None}, r"has only a part of somebody/tiny. What it lacks: \*.safetensors"),
+        ({"speech_tokenizer/model.safetensors": None}, r"lacks: speech_tokenizer/\*.safetensors"),
+        ({"config.json": None}, r"lacks: config.json"),
+        ({"model.safetensors": BIG[:-1]}, r"model.safetensors is damaged: .* Copy it again"),
+        ({"model.safetensors": BIG[:4]}, r"model.safetensors is damaged"),
+        ({"model.safetensors": b"<html>not found"}, r"model.safetensors is damaged"),
+        (
+            {"model.safetensors.index.json": b'{"weight_map": {"a": "model.safetensors", "b": "model-2.safetensors"}}'},
+            r"lacks: model-2.safetensors\.",
+        ),
+        ({"model.safetensors.index.json": b"[]"}, r"index.json is damaged"),
+    ],
+)
+async def test_a_folder_that_has_not_all_of_a_model_is_refused(
+    tmp_path: Path, change: dict[str, bytes | None], said: str
+) -> None:
+    stick = tmp_path / "stick"
+    for path, content in {**FILES, **change}.items():
+        if content is not None:
+            (stick / path).parent.mkdir(parents=True, exist_ok=True)
+            (stick / path).write_bytes(content)
+    model = model_in(tmp_path)
+    with pytest.raises(EngineUnavailable, match=said):
+        await bring(model, stick)
+    assert not model.folder.exists()
+
+
+async def test_a_model_of_several_files_needs_all_of_them(tmp_path: Path) -> None:
+    (stick := tmp_path / "stick").mkdir()
+    (stick / "v2_vocab.txt").write_text("a 0")
+    (model,) = wanted("gigaam", {"data_dir": str(tmp_path), "model": "v2_ctc"})
+    with pytest.raises(EngineUnavailable, match=r"has only a part of v2_ctc. What it lacks: v2_ctc.onnx\."):
+        await bring(model, stick)
+    (stick / "v2_ctc.onnx").write_bytes(b"a graph")
+    await bring(model, stick)
+    assert set(there(model.folder)) == {"v2_ctc.onnx", "v2_vocab.txt"}, "config.json goes without saying in v2"
 
 
 async def test_a_voice_of_piper_lies_beside_the_others(hub: Hub, tmp_path: Path) -> None:

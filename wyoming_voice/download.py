@@ -24,6 +24,8 @@ _CHUNK: Final = 1024 * 1024
 _PAUSES: Final = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before a broken connection is tried again, while not one byte more arrives."""
 _LINE_SECONDS: Final = 5.0
+PART: Final = ".part"
+"""What the name of a file ends with while it grows."""
 
 
 class Progress:
@@ -92,7 +94,7 @@ async def fetch(http: aiohttp.ClientSession, file: Published, folder: Path, prog
     place = folder / file.path
     if Path(file.path).is_absolute() or ".." in Path(file.path).parts:
         raise EngineUnavailable(f"{file.url} has no file name that could be used; nothing was fetched.")
-    if is_there(folder, file):
+    if await has(folder, file):
         progress.skip(place.stat().st_size)
         return
     part = _part(place)
@@ -110,7 +112,7 @@ async def fetch(http: aiohttp.ClientSession, file: Published, folder: Path, prog
 def _part(place: Path) -> Path:
     """Return where a file grows, in a folder that is there."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    return place.with_name(f"{place.name}.part")
+    return place.with_name(f"{place.name}{PART}")
 
 
 def _size(path: Path) -> int:
@@ -192,10 +194,12 @@ def refused(response: aiohttp.ClientResponse, url: str) -> None:
         raise EngineUnavailable(f"{url} answers HTTP {response.status} {response.reason}. Run the command again later.")
 
 
-def is_there(folder: Path, file: Published) -> bool:
-    """Tell whether a folder has a file, as long as it is published."""
+async def has(folder: Path, file: Published) -> bool:
+    """Tell whether a folder has a file as it is published now: gigabytes are read for that, where a sum is known."""
     place = folder / file.path
-    return place.is_file() and (file.size is None or place.stat().st_size == file.size)
+    if not place.is_file() or file.size not in (None, place.stat().st_size):
+        return False
+    return file.check is None or await asyncio.to_thread(is_whole, place, file.check)
 
 
 def is_whole(path: Path, check: Check) -> bool:

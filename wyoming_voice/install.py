@@ -19,6 +19,7 @@ from .config import Settings
 from .config_mistake import guess
 from .download import megabytes
 from .engines.protocol import Options
+from .engines.qwen_asr_files import ALIGNER
 from .engines.table import EngineSpec, engines, environment
 from .engines.weights import DEFAULT_MODELS
 from .environment import asked_for, build, is_made_of, requirements
@@ -42,8 +43,9 @@ class Weights:
 async def install(settings: Settings, names: Sequence[str], weights: Weights | None = None) -> int:
     """Install engines, with their weights where those are asked for too. One that fails does not keep the others.
 
-    An environment that is there already is made anew, unless weights are what is missing. Raises UnknownEngine,
-    BadRequest for an engine that is not ours to install, and EngineUnavailable with the reason.
+    An environment that is there already is made anew, unless weights are what is missing. Returns 1 where something
+    failed, or an engine with weights still lacks some. Raises UnknownEngine, BadRequest for an engine that is not ours
+    to install, and EngineUnavailable with the reason.
     """
     specs = {name: _spec(settings, name) for name in names}
     if [spec.name for spec in specs.values()] == ["rhvoice"]:
@@ -61,14 +63,28 @@ async def install(settings: Settings, names: Sequence[str], weights: Weights | N
     if weights is not None:
         for name in names:
             ended += await asyncio.gather(_bring(settings, name, specs[name], weights), return_exceptions=True)
-    for name, spec in specs.items():
-        _say(spec.missing(_options(settings, name)) or f"{spec.description}: a running server offers it within 15 s.")
+    ready = [_tell(settings, name, spec, weights) for name, spec in specs.items()]
     errors = [error for error in ended if error is not None]
     for error in errors:
         if len(names) == 1 or not isinstance(error, VoiceError):
             raise error
         _say(error.text)
-    return 1 if errors else 0
+    return 1 if errors or (weights is not None and not all(ready)) else 0
+
+
+def _tell(settings: Settings, name: str, spec: EngineSpec, weights: Weights | None) -> bool:
+    """Say whether an engine is ready, and what is left to do; of a model that is not configured, how to use it."""
+    options = _options(settings, name)
+    configured = options.get("model") or DEFAULT_MODELS.get(spec.name)  # None: it uses whatever there is
+    model = weights.model if weights is not None else None
+    if model is not None and configured is not None and model not in (configured, ALIGNER):
+        missing = spec.missing({**options, "model": model})
+        use = f"To use {model}, name it in config.yml: engines: {{{name}: {{options: {{model: {model}}}}}}}"
+    else:
+        missing = spec.missing(options)
+        use = f"{spec.description}: a running server offers it within 15 s."
+    _say(missing or use)
+    return missing is None
 
 
 async def _install(settings: Settings, spec: EngineSpec, file: Path, turn: asyncio.Lock) -> None:

@@ -1,10 +1,11 @@
 """Bring the weights of engines to their folders, from the internet or from a folder, and take them away again."""
 
 import asyncio
+import json
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from .download import Progress, fetch, is_there, is_whole, megabytes, refused, session
+from .download import PART, Progress, fetch, has, is_whole, megabytes, refused, session
 from .errors import EngineUnavailable
 from .folder import delete, disk_errors, locked, put_in_place, take_away, unfinished
 from .sources import Published, Repository, Wanted, hub
@@ -24,7 +25,7 @@ _SPARE: Final = 100_000_000
 
 
 async def bring(model: Wanted, source: Path | None = None) -> None:
-    """Fetch a model, or take it from a folder; what is there already is kept, what was interrupted goes on.
+    """Fetch a model, or take it from a folder; what is there and whole is kept, what was interrupted goes on.
 
     Raises EngineUnavailable with what to do, and Busy.
     """
@@ -34,7 +35,7 @@ async def bring(model: Wanted, source: Path | None = None) -> None:
             delete(made)
             await asyncio.to_thread(_take, model, source, made)
         elif not await _fetch(model, made):
-            _say(f"{model.name} is there already: {model.folder}.")
+            _say(f"{model.name} is there already, and whole: {model.folder}.")
             return
         _place(made, model)
     _say(f"{model.name} is in {model.folder}.")
@@ -57,9 +58,12 @@ async def _fetch(model: Wanted, made: Path) -> bool:
     """Fetch what a model lacks into a hidden folder; returns whether it lacked anything."""
     async with _opened(model) as http:
         files = await _listed(http, model)
-        lacking = [file for file in files if not is_there(model.folder, file)]
+        if model.is_here:
+            _say(f"{model.name} is there, {megabytes(model.size)}: comparing it with what is published …")
+        lacking = [file for file in files if not await has(model.folder, file)]
         if not lacking:
             return False
+        _only(lacking, made)
         sizes = [file.size for file in lacking]
         total = sum(size for size in sizes if size is not None) if None not in sizes else None
         _room(made, total)
@@ -71,6 +75,13 @@ async def _fetch(model: Wanted, made: Path) -> bool:
         finally:
             progress.end()
     return True
+
+
+def _only(lacking: Sequence[Published], made: Path) -> None:
+    """Delete what an interrupted fetch has left and what is not lacking any more: it may be of an older revision."""
+    wanted = {made / f"{file.path}{end}" for file in lacking for end in ("", PART)}
+    for path in [path for path in made.rglob("*") if path.is_file() and path not in wanted]:
+        path.unlink()
 
 
 def _room(folder: Path, total: int | None) -> None:
@@ -90,7 +101,7 @@ def _place(made: Path, model: Wanted) -> None:
     if not model.folder.exists():
         put_in_place(made, model.folder)
         return
-    for path in sorted(path for path in made.rglob("*") if path.is_file() and path.suffix != ".part"):
+    for path in sorted(path for path in made.rglob("*") if path.is_file() and path.suffix != PART):
         target = model.folder / path.relative_to(made)
         target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)
@@ -158,14 +169,59 @@ async def _json(http: aiohttp.ClientSession, url: str) -> Any:
 
 def _take(model: Wanted, source: Path, made: Path) -> None:
     """Link or copy a model's files from a user's folder; raises EngineUnavailable where they are not all there."""
-    found = list(_found(model, source))
+    found = {target: path for path, target in _found(model, source)}
     if not found:
         names = ", ".join(_patterns(model))
         raise EngineUnavailable(f"{model.name} is not in {source}: a folder with its files is wanted ({names}).")
-    for path, target in found:
+    if lacking := list(_lacking(model, found)):
+        raise EngineUnavailable(f"{source} has only a part of {model.name}. What it lacks: {', '.join(lacking)}.")
+    for target, path in found.items():
+        if path.suffix == ".safetensors" and not _ends_right(path):
+            raise EngineUnavailable(f"{path} is damaged: it is not as long as it says itself. Copy it again.")
         place = made / target
         place.parent.mkdir(parents=True, exist_ok=True)
         _link(path.resolve(), place)
+
+
+def _lacking(model: Wanted, found: Mapping[Path, Path]) -> Iterator[str]:
+    """Yield what a model lacks: files wanted by name, weights beside a config.json, and parts that an index names."""
+    patterns = _patterns(model)
+    by_name = [Path(pattern) for pattern in patterns if "*" not in pattern and pattern != "config.json"]
+    yield from (str(name) for name in by_name if name not in found)
+    kinds = [pattern for pattern in patterns if pattern in ("*.safetensors", "*.bin")]
+    if not kinds:
+        return
+    if Path("config.json") not in found:
+        yield "config.json"
+    for target, path in found.items():
+        beside = [other.name for other in found if other.parent == target.parent]
+        if target.name == "config.json" and not any(fnmatch(name, kind) for name in beside for kind in kinds):
+            yield str(target.with_name(" or ".join(kinds)))
+        if target.name == "model.safetensors.index.json":
+            yield from (str(target.with_name(part)) for part in _parts(path) if part not in beside)
+
+
+def _parts(index: Path) -> list[str]:
+    """Return the files that weights are spread over; raises EngineUnavailable for an index that is damaged."""
+    try:
+        return sorted({str(part) for part in json.loads(index.read_text("utf-8"))["weight_map"].values()})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EngineUnavailable(f"{index} is damaged. Copy it again.") from error
+
+
+def _ends_right(path: Path) -> bool:
+    """Tell whether a safetensors file ends where its header says (https://github.com/huggingface/safetensors#format)."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 0 < length <= size - 8:
+            return False
+        try:
+            header: dict[str, Any] = json.loads(file.read(length))
+            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        except (ValueError, KeyError, TypeError):
+            return False
+    return size == 8 + length + max(ends, default=0)
 
 
 def _found(model: Wanted, source: Path) -> Iterator[tuple[Path, Path]]:

@@ -17,7 +17,10 @@ def write_model(folder: Path, kind: str, size: str = "1b7", **talker: object) ->
         "talker_config": {"codec_language_id": languages, "spk_id": {}, **talker},
     }
     (folder / "speech_tokenizer").mkdir(parents=True)
-    for name in ("config.json", "generation_config.json", "speech_tokenizer/config.json"):
+    for name in (
+        *("config.json", "generation_config.json", "model.safetensors"),
+        *("speech_tokenizer/config.json", "speech_tokenizer/model.safetensors"),
+    ):
         (folder / name).write_text(json.dumps(config))
     return {"model": str(folder)}
 

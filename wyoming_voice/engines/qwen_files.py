@@ -150,8 +150,15 @@ def seats(options: Options) -> int:
 def missing(options: Options) -> str | None:
     """Say that the weights are not there, and the command that fetches them."""
     folder = weights_folder(ENGINE, options)
-    needed = ("config.json", "generation_config.json", "speech_tokenizer/config.json")
-    if all((folder / name).is_file() for name in needed):
+    codec = "speech_tokenizer"
+    needed = (
+        "config.json",
+        "generation_config.json",
+        "*.safetensors",
+        f"{codec}/config.json",
+        f"{codec}/*.safetensors",
+    )
+    if all(any(folder.glob(name)) for name in needed):
         return None
     return (
         f"Qwen3-TTS has no weights in {folder}. Run: ./run.sh engines install qwen-tts --weights, or set the option "
