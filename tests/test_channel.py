@@ -73,3 +73,32 @@ async def test_a_writer_can_wait_until_the_reader_has_caught_up() -> None:
     assert not waiting.done()
     await anext(channel)
     await waiting
+
+
+async def test_who_reads_much_that_is_there_lets_others_have_their_turn() -> None:
+    channel: Channel[str] = Channel(1000, len)
+    for _ in range(1000):
+        channel.put_nowait("a")
+    channel.close()
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    assert len(await collect(channel)) == 1000
+    counting.cancel()
+    assert turns > 30
+
+
+async def test_the_writer_is_told_of_everything_that_is_read() -> None:
+    held: list[int] = []
+    channel: Channel[str] = Channel(9, len, lambda: held.append(channel.held))
+    for item in ("a", "bc", "def"):
+        channel.put_nowait(item)
+    channel.close()
+    await collect(channel)
+    assert held == [5, 3, 0]

@@ -10,7 +10,7 @@ import pytest
 from wyoming.client import AsyncTcpClient
 from wyoming.event import Event
 
-from wyoming_voice.connection import Connection, Job, PeerLimits
+from wyoming_voice.connection import READ_BYTES, Connection, Job, PeerLimits
 from wyoming_voice.errors import BadRequest
 from wyoming_voice.server import Server
 from wyoming_voice.wire import EventLimits
@@ -35,6 +35,10 @@ class Counted:
         return self.got >= self.wanted
 
     def accept(self, event: Event) -> bool:
+        if event.type == "hold":
+            self.log.append("hold")
+            self.connection.hold_back()
+            return True
         if event.type != "more" or self.complete:
             return False
         if event.data.get("wrong"):
@@ -74,6 +78,8 @@ class CountingSession:
             case "broken":
                 raise ZeroDivisionError
             case "hello":
+                if name := event.data.get("name"):
+                    self.log.append(name)
                 return [Event(type="hello")]
         raise BadRequest(f"what is {event.type}?")
 
@@ -249,6 +255,62 @@ async def test_a_peer_that_pings_and_never_reads_is_not_read_either() -> None:
                     await writer.drain()
         await until(lambda: not server.connections)
         writer.close()
+
+
+async def test_who_sends_much_at_once_is_read_bit_by_bit_and_others_in_between() -> None:
+    log: list[str] = []
+    async with serve(log) as server, client_of(server) as short:
+        _reader, long = await asyncio.open_connection("127.0.0.1", port(server))
+        event = json.dumps({"type": "hello", "data": {"name": "long"}}).encode() + b"\n"
+        await short.write_event(Event(type="hello"))
+        assert await kinds(short, 1) == ["hello"]
+        long.write(event * (8 * READ_BYTES // len(event)))
+        await short.write_event(Event(type="hello", data={"name": "short"}))
+        await until(lambda: "short" in log)
+        assert log.index("short") * len(event) <= 3 * READ_BYTES
+        long.transport.abort()
+        await until(lambda: len(server.connections) == 1)
+
+
+async def test_who_is_held_back_is_not_read_and_its_deadlines_stand_still() -> None:
+    log: list[str] = []
+    async with serve(log, PeerLimits(event=0.05, input=0.05)) as server, client_of(server) as client:
+        await client.write_event(Event(type="count", data={"wait": 1}))
+        await client.write_event(Event(type="hold"))
+        await until(lambda: "hold" in log)
+        await client.write_event(Event(type="ping"))
+        reading = asyncio.create_task(client.read_event())
+        await asyncio.sleep(0.2)  # longer than any deadline
+        assert not reading.done()
+        next(iter(server.connections)).read_on()
+        pong = await reading
+        assert pong is not None
+        assert pong.type == "pong"
+        await client.write_event(Event(type="more"))
+        assert await kinds(client, 2) == ["answer", "end"]
+
+
+async def test_who_was_held_back_is_read_again_when_its_job_is_over() -> None:
+    log: list[str] = []
+    async with serve(log) as server, client_of(server) as client:
+        for event in (Event(type="count", data={"wait": 1}), Event(type="hold"), Event(type="more")):
+            await client.write_event(event)
+        await until(lambda: "hold" in log)
+        next(iter(server.connections)).read_on()
+        assert await kinds(client, 2) == ["answer", "end"]
+        await client.write_event(Event(type="hello"))
+        assert await kinds(client, 1) == ["hello"]
+
+
+async def test_who_is_held_back_while_the_server_stops_is_told_so() -> None:
+    log: list[str] = []
+    async with serve(log) as server, client_of(server) as client:
+        await client.write_event(Event(type="count", data={"wait": 1}))
+        await client.write_event(Event(type="hold"))
+        await until(lambda: "hold" in log)
+        await client.write_event(Event(type="more"))
+        await server.drain(0.01)
+        assert await kinds(client, 3) == ["error", "end"]
 
 
 async def test_too_many_connections_are_refused_and_the_next_is_served_when_one_leaves() -> None:

@@ -112,7 +112,7 @@ def test_a_piece_is_judged_and_cut_without_a_wide_copy_of_it() -> None:
     cut_too = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert judged < len(piece) / 4
-    assert cut_too < 1.5 * len(piece)  # what is cut off, and a place in it every 10 ms
+    assert cut_too < 3 * len(piece)  # what is cut off, what is left, and a place in it every 10 ms
 
 
 @pytest.mark.parametrize(("level", "decibels"), [(1.0, 0.0), (0.1, -20.0), (0.001, -60.0)])

@@ -1,6 +1,8 @@
 """PCM in, PCM out: formats checked, and a streaming conversion of rate, width and channels."""
 
+from collections.abc import Container
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import soxr
@@ -12,6 +14,8 @@ RATES = range(1_000, 384_001)
 """Sample rates in Hz that anybody makes: below it is no voice, above it no microphone."""
 WIDTHS = (1, 2, 3, 4)
 CHANNELS = range(1, 9)
+_RATES_SAID: Final = f"whole Hz from {RATES[0]} to {RATES[-1]}"
+_CHANNELS_SAID: Final = f"{CHANNELS[0]} to {CHANNELS[-1]}"
 
 Samples = NDArray[np.float32]
 """Shape (frames, channels), -1.0 … 1.0."""
@@ -40,18 +44,18 @@ class PcmFormat:
 
 def check_format(rate: object, width: object, channels: object) -> PcmFormat:
     """Build the format that a peer announced; raises UnsupportedAudio for one that cannot be."""
-    for name, number, allowed, meaning in (
-        ("sample rate", rate, RATES, f"whole Hz from {RATES[0]} to {RATES[-1]}"),
-        ("sample width", width, WIDTHS, "1, 2, 3 or 4 bytes"),
-        ("number of channels", channels, CHANNELS, f"{CHANNELS[0]} to {CHANNELS[-1]}"),
-    ):
-        # bool is an int to Python, and 16000.0 == 16000: neither is a rate that a sane peer sends
-        if type(number) is not int or number not in allowed:
-            raise UnsupportedAudio(f"The audio's {name} is {number!r}; it must be {meaning}.")
-    assert isinstance(rate, int), "checked above"
-    assert isinstance(width, int), "checked above"
-    assert isinstance(channels, int), "checked above"
-    return PcmFormat(rate, width, channels)
+    return PcmFormat(
+        _check("sample rate", rate, RATES, _RATES_SAID),
+        _check("sample width", width, WIDTHS, "1, 2, 3 or 4 bytes"),
+        _check("number of channels", channels, CHANNELS, _CHANNELS_SAID),
+    )
+
+
+def _check(name: str, number: object, allowed: Container[int], meaning: str) -> int:
+    # bool is an int to Python, and 16000.0 == 16000: neither is a rate that a sane peer sends
+    if type(number) is not int or number not in allowed:
+        raise UnsupportedAudio(f"The audio's {name} is {number!r}; it must be {meaning}.")
+    return number
 
 
 def silence(seconds: float, fmt: PcmFormat) -> bytes:

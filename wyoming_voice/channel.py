@@ -3,10 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sized
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Sized)
+
+
+_RUN: Final = 16
+"""Items read one after another without waiting before others of the event loop have their turn."""
 
 
 class Full(Exception):
@@ -17,14 +21,22 @@ class Channel(Generic[T]):
     """A queue of at most ``limit`` (in the unit of ``weigh``) from one writer to one reader.
 
     The reader iterates; the iteration ends after :meth:`close`, with its error if it had one, once everything that was
-    put before has been read. Cancelling either side leaves the channel as it was.
+    put before has been read. Cancelling either side leaves the channel as it was. ``read`` is called after each item
+    that was read.
     """
 
-    def __init__(self, limit: int, weigh: Callable[[T], int] = lambda _item: 1) -> None:
+    def __init__(
+        self,
+        limit: int,
+        weigh: Callable[[T], int] = lambda _item: 1,
+        read: Callable[[], None] = lambda: None,
+    ) -> None:
         self._limit = limit
         self._weigh = weigh
+        self._read = read
         self._items: deque[T] = deque()
         self._held = 0
+        self._run = 0
         self._closed = False
         self._error: BaseException | None = None
         self._reader: asyncio.Future[None] | None = None
@@ -76,9 +88,14 @@ class Channel(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
+        self._run += 1
+        if self._run >= _RUN:
+            self._run = 0
+            await asyncio.sleep(0)
         while not self._items:
             if self._closed:
                 raise self._error or StopAsyncIteration
+            self._run = 0
             self._reader = asyncio.get_running_loop().create_future()
             try:
                 await self._reader
@@ -87,6 +104,7 @@ class Channel(Generic[T]):
         item = self._items.popleft()
         self._held -= self._weigh(item)
         _wake(self._writer)
+        self._read()
         return item
 
 

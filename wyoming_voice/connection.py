@@ -2,7 +2,10 @@
 
 Events are read as they come. What needs no work (``describe``, ``ping``) is answered at once, the events of a request
 go to the request's job, and the moment the peer leaves its job is cancelled. A server and its workers are both made of
-this; it is an :class:`asyncio.Protocol`, so that a chunk of audio costs no task switch and an idle peer no task.
+this; it is an asyncio protocol, so that a chunk of audio costs no task switch and an idle peer no task.
+
+A peer that sends faster than its job works is not read for a while (:meth:`Connection.hold_back`). That it has left is
+then noticed once what it sent before has been read.
 """
 
 import asyncio
@@ -24,6 +27,8 @@ _LOGGER = logging.getLogger(__name__)
 LINGER: Final = 2.0
 """Seconds that a peer is still read after an error: an immediate close is a TCP reset, and it never sees the error."""
 _WRITE_BUFFER: Final = 128 * 1024
+READ_BYTES: Final = 64 * 1024
+"""Read of one peer before the others have their turn: two seconds of audio, half a millisecond's work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class PeerLeft(Exception):
     """The peer closed or broke the connection, or stopped reading."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """A peer, served until it leaves, errs, or the server ends.
 
     After an error the peer is told, what it still sends is dropped for up to two seconds, and the connection ends:
@@ -87,17 +92,21 @@ class Connection(asyncio.Protocol):
         limits: PeerLimits,
         made: Callable[["Connection"], None],
         lost: Callable[["Connection"], None],
+        buffer: memoryview,
     ) -> None:
+        """Serve a peer; ``buffer`` is what is read into, and may be that of all connections of one event loop."""
         self._session = session
         self._limits = limits
         self._made = made
         self._on_lost = lost
+        self._buffer = buffer
         self._parser = EventParser(limits.events)
         self._job: Job | None = None
         self._task: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
         self.loop = asyncio.get_running_loop()
         self._lingering = False
+        self._held_back = False
         self._left = False
         self._stopping = False
         self._event_began: float | None = None
@@ -129,6 +138,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._lingering:
             return
         self._lingering = True
+        self._held_back = False
         self._heard = self.loop.time()
         self._event_began = None
         end = () if self._job is None else self._job.end()
@@ -139,6 +149,21 @@ class Connection(asyncio.Protocol):
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._set_timer()
+
+    def hold_back(self) -> None:
+        """Read no more of the peer: its job has enough to do. Its deadlines stand still."""
+        if self._transport is not None and not self._lingering:
+            self._held_back = True
+            self._transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Read the peer again."""
+        if self._held_back:
+            self._held_back = False
+            self._heard = self.loop.time()
+            self._event_began = self._heard if self._parser.partial else None
+            self._resume_reading()
+            self._set_timer()
 
     def drain(self) -> None:
         """Close now, or as soon as the request under way has ended."""
@@ -166,13 +191,18 @@ class Connection(asyncio.Protocol):
         self._set_timer()
         self._made(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Say where to put what the peer sends: no memory is taken for it, and none given back."""
+        del sizehint  # as much as may be
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take what the peer sent."""
         if self._lingering:
             return
         self._heard = self.loop.time()
         try:
-            for event in self._parser.feed(data):
+            for event in self._parser.feed(self._buffer[:nbytes]):
                 self._event_began = None
                 self._dispatch(event)
         except VoiceError as error:
@@ -214,8 +244,7 @@ class Connection(asyncio.Protocol):
         """Go on: the peer has read."""
         self._paused = None
         self._wake()
-        if self._transport is not None and not self._transport.is_reading():
-            self._transport.resume_reading()
+        self._resume_reading()
 
     # What a peer asks
 
@@ -243,6 +272,10 @@ class Connection(asyncio.Protocol):
             self._task = asyncio.create_task(self._run(begun), name=f"job {event.type}")
             self._task.add_done_callback(self._job_done)
 
+    def _resume_reading(self) -> None:
+        if self._transport is not None and self._paused is None and not self._held_back:
+            self._transport.resume_reading()
+
     def _answer(self, *events: Event) -> None:
         self._write(b"".join(map(encode, events)))
 
@@ -264,6 +297,7 @@ class Connection(asyncio.Protocol):
             _LOGGER.exception("A request ended by a mistake of the server")
             failure = Internal("The server made a mistake; its log says more.")
         self._task = None  # before the last events: with them the peer may send its next request
+        self.read_on()
         if failure is not None:
             self.fail(failure)
         elif self._transport is not None and not self._lingering:
@@ -298,6 +332,8 @@ class Connection(asyncio.Protocol):
         dues = [self._paused + self._limits.write] if self._paused is not None else []
         if self._lingering:
             dues.append(self._heard + LINGER)
+        elif self._held_back:
+            pass
         elif self._event_began is not None:
             dues.append(self._event_began + self._limits.event)
         elif self._job is not None and not self._job.complete:

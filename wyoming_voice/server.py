@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from .connection import Connection, PeerLimits, Session
+from .connection import READ_BYTES, Connection, PeerLimits, Session
 from .errors import BadRequest, Busy, EngineUnavailable
 
 _MOST_REFUSED: Final = 64
@@ -50,6 +50,7 @@ class Server:
         self._refused: set[Connection] = set()
         """Those of them that are one too many, and are being told so."""
         self._addresses: Counter[str] = Counter()
+        self._buffer = memoryview(bytearray(READ_BYTES))  # for all: what is in it is taken before anybody else is read
         self._server: asyncio.Server | None = None
         self._draining = False
         self._empty = asyncio.Event()
@@ -104,7 +105,7 @@ class Server:
             await self._empty.wait()  # until they have read that, or their time to linger is over
 
     def _connection(self) -> Connection:
-        return Connection(self._session(), self._limits, self._add, self._remove)
+        return Connection(self._session(), self._limits, self._add, self._remove, self._buffer)
 
     def _add(self, connection: Connection) -> None:
         why = self._refusal(connection)

@@ -47,7 +47,7 @@ class EventParser:
         """Whether an event has begun and is not complete."""
         return bool(self._buffer) or self._header is not None
 
-    def feed(self, received: bytes) -> Iterator[Event]:
+    def feed(self, received: bytes | memoryview) -> Iterator[Event]:
         """Yield the events that ``received`` completes; raises BadRequest or TooLarge at the first wrong one.
 
         The iterator must be exhausted before the next call.

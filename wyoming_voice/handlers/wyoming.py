@@ -24,6 +24,9 @@ _SILENT: Final = PcmFormat(22_050, 2, 1)  # what an utterance without audio says
 _TRAILING: Final = {"relaxed": 1.25, "default": 0.7, "aggressive": 0.25}
 """Seconds of silence that end speech, by ``vad_sensitivity``: Home Assistant's own."""
 _GRAIN: Final = 1024  # bytes that are passed on at once: 32 ms, so that tiny chunks do not cost more than their audio
+_ENOUGH: Final = 8 * 2**20
+"""Bytes that wait to be recognised when a client is not read any more: four minutes, so that a command or a voice
+message is always read to its end, and that its client has left is known at once."""
 
 
 class WyomingSession:
@@ -149,7 +152,7 @@ class Hearing:
         self._speech = speech
         self._most = most
         self._room = round(most * HEARD.byte_rate)
-        self._audio: Channel[bytes] = Channel(self._room, len)
+        self._audio: Channel[bytes] = Channel(self._room, len, self._read_on)
         self._pending = bytearray()
         self._source: PcmFormat | None = None
         self._converter: Converter | None = None
@@ -223,6 +226,9 @@ class Hearing:
         self._room -= len(pcm)
         if self._room < 0:
             raise TooLarge(f"A recording may have {self._most:g} s (limits.audio).")
+        if not self._pending and len(pcm) >= _GRAIN:
+            self._pass_on(pcm)
+            return
         self._pending += pcm
         if len(self._pending) >= _GRAIN:
             self._flush()
@@ -236,8 +242,17 @@ class Hearing:
 
     def _flush(self) -> None:
         if self._pending:
-            self._audio.put_nowait(bytes(self._pending))
+            self._pass_on(bytes(self._pending))
             self._pending.clear()
+
+    def _pass_on(self, pcm: bytes) -> None:
+        self._audio.put_nowait(pcm)
+        if self._audio.held >= _ENOUGH:
+            self._connection.hold_back()
+
+    def _read_on(self) -> None:
+        if self._audio.held < _ENOUGH // 2:
+            self._connection.read_on()
 
 
 def _start(sound: PcmFormat) -> Event:
