@@ -228,6 +228,25 @@ async def test_an_error_ends_one_text_only(made: Made) -> None:
             await all_of(never)
 
 
+async def test_a_mistake_in_closing_is_of_no_account_to_the_others(made: Made) -> None:
+    thread = EngineThread(2)
+
+    class Unclosable:
+        def __iter__(self) -> "Unclosable":
+            return self
+
+        def __next__(self) -> str:
+            return "a"
+
+        def close(self) -> None:
+            raise OSError("a library that cannot stop")
+
+    async with thread.steps(made.text("b", 5), limit=1, weigh=_one) as other:
+        async with thread.steps(Unclosable, limit=3, weigh=_one) as steps:
+            assert (await anext(steps))[0] == "a"
+        assert await all_of(other) == "bbbbb"
+
+
 async def test_many_at_once_all_get_everything(made: Made) -> None:
     thread = EngineThread(4)
 

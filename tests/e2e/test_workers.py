@@ -227,7 +227,7 @@ async def test_a_worker_that_is_lost_costs_only_those_who_had_heard_something(tm
             await read_until(client, "audio-chunk")
         async with server.client() as silent:
             await silent.write_event(say("Mute batch."))
-            await log_line(server.log, "begin Mute batch.")
+            await log_line(server.log, "mute True")
             (worker,) = server.workers()
             worker.kill()
             assert kinds(events := await answer(silent, "audio-stop")) == ["audio-start", "audio-chunk", "audio-stop"]

@@ -172,6 +172,7 @@ class FakeTts:
                 yield CHUNK
             case "mute":  # no audio the first time, however long one waits
                 mute = self._log.first_time(words[1])
+                self._log(f"mute {mute}")
                 while mute:
                     threading.Event().wait(STEP)
                     yield EMPTY
