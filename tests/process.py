@@ -122,14 +122,24 @@ class ServerProcess:
 
 
 def only_fakes(
-    folder: Path, *, tts: Mapping[str, Any] | None = None, asr: Mapping[str, Any] | None = None, **more: object
+    folder: Path,
+    *,
+    tts: Mapping[str, Any] | None = None,
+    asr: Mapping[str, Any] | None = None,
+    stress: Mapping[str, Any] | None = None,
+    **more: object,
 ) -> dict[str, object]:
-    """Make a configuration with the fake engines alone; they write to the log of a server in this folder."""
+    """Make a configuration with the fake engines alone; they write to the log of a server in this folder.
+
+    With ``stress`` the fake stress stands for silero-stress.
+    """
     log = {"log": str(folder / "log")}
     engines: dict[str, object] = {spec.name: {"enabled": False} for spec in TABLE}
     engines["fake-stress"] = {"enabled": False}
     for name, settings in (("fake", tts or {}), ("fake-ears", asr or {})):
         engines[name] = {**settings, "options": {**log, **settings.get("options", {})}}
+    if stress is not None:
+        engines["silero-stress"] = {"type": "fake-stress", **stress, "options": {**log, **stress.get("options", {})}}
     return {"engines": engines, **more}
 
 

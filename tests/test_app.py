@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from wyoming.info import Attribution, Info, TtsProgram, TtsVoice
 
-from wyoming_voice.app import Voices
+from wyoming_voice.app import Voices, _engine_plans
 from wyoming_voice.config import EngineSettings, Settings
 from wyoming_voice.library import Library
 from wyoming_voice.survey import survey
@@ -72,3 +72,14 @@ async def test_voice_of_the_users_own_keeps_its_name_when_an_engine_brings_one_a
     assert [voices.catalogue._named(name) for name in ("anna", "Anna")] == [voices.catalogue.voices[-1]] * 2
     (told,) = [record.getMessage() for record in caplog.records]
     assert told.startswith("'Anna' is a voice of your own; kitchen has one of that name too.")
+
+
+def test_engine_that_each_sentence_waits_for_stays_loaded_unless_the_user_says_otherwise(tmp_path: Path) -> None:
+    def plans(engines: dict[str, Any]) -> dict[str, float | None]:
+        settings = Settings(data_dir=tmp_path, engines=engines)
+        return {name: plan.ttl for name, plan in _engine_plans(settings, survey(settings, {}).places).items()}
+
+    left_out = plans({})
+    assert (left_out["silero-stress"], left_out["silero"]) == (None, 600)
+    assert plans({"silero-stress": {"device": "cpu"}})["silero-stress"] is None
+    assert plans({"silero-stress": {"ttl": 600.0}})["silero-stress"] == 600

@@ -247,12 +247,13 @@ def _engine_plan(settings: Settings, place: Place) -> EnginePlan:
     engine = place.settings
     addresses = engine.uri or ()
     several = len(addresses) > 1  # these are looked after all the time: who is there is known before a request comes
+    by_sentence = place.spec is not None and place.spec.task == "text" and "ttl" not in engine.model_fields_set
     return EnginePlan(
         workers=engine.workers.max,
         least=len(addresses) * engine.workers.max if several else engine.workers.min,
         addresses=addresses,
         queue=settings.limits.queue,
-        ttl=None if several else engine.ttl,
+        ttl=None if several or by_sentence else engine.ttl,  # the first sentence after a pause waits for no loading
         device=engine.device if place.is_here else "",
         turns=None if place.spec is None else place.spec.turns,
         seats=1 if place.spec is None else place.spec.seats(place.options),

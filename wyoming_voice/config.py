@@ -130,7 +130,8 @@ class EngineSettings(_Section):
     ray: EngineRay = EngineRay()
     preload: bool = Field(default=False, description="Start a worker with the server, not with the first request")
     ttl: SecondsOrNever = Field(
-        default=600.0, description="Seconds until an idle worker is ended; 0: at once, `never`: not at all"
+        default=600.0,
+        description="Seconds until an idle worker is ended; 0: at once; `never`, as for silero-stress if left out",
     )
     device: str = Field(default="cpu", min_length=1, description="Where its model runs: `cpu`, `cuda:0`, …")
     start_timeout: Seconds = Field(default=120.0, description="Seconds that a worker may take to load its model")
@@ -272,6 +273,10 @@ class Text(_Section):
     stress: bool = Field(
         default=True,
         description="Mark stressed vowels, where `silero-stress` is installed and the voice understands the marks",
+    )
+    stress_wait: SecondsOrZero = Field(
+        default=2.0,
+        description="Seconds that a sentence waits while `silero-stress` is loading; then it has no marks",
     )
     llm: LanguageModel = LanguageModel()
 

@@ -25,7 +25,7 @@ _LANGUAGES: Final = frozenset({"ru", "uk", "be"})
 """Languages with marks: what the engine knows, and what a user may write by hand."""
 _CYRILLIC: Final = re.compile("[\u0400-\u04ff]")
 _LONGEST: Final = 10.0
-"""Seconds that a sentence waits for its marks, the engine's loading included; then it goes without."""
+"""Seconds that a sentence waits for its marks; then it goes without. While the engine loads, text.stress_wait."""
 
 
 def has_stress(language: str) -> bool:
@@ -42,6 +42,8 @@ class Stress:
         self._catalogue = catalogue
         self._breaker = Breaker(asyncio.get_running_loop().time)
         self._missed = False
+        self._loading = False
+        """It was left alone because it was loading, and for nothing else."""
 
     def warm(self) -> None:
         """Start the engine where it is installed and a voice of the user's languages understands its marks."""
@@ -79,16 +81,28 @@ class Stress:
 
     async def _rewritten(self, sentence: str, language: str) -> str | None:
         """Ask the engine; None: it could not be had."""
-        if _CYRILLIC.search(sentence) is None or not self._breaker.admit():
+        if _CYRILLIC.search(sentence) is None:
             return None
+        loaded = bool(self._pool.workers(ENGINE))
+        if loaded and self._loading:
+            self._loading = False
+            self._breaker.succeed()
+        if not self._breaker.admit():
+            return None
+        seconds = _LONGEST if loaded else self._settings.text.stress_wait
         try:
-            async with asyncio.timeout(_LONGEST):
+            async with asyncio.timeout(seconds):
                 with self._pool.ticket(ENGINE) as ticket:
                     async with ticket.turn() as worker:
                         found = await client.rewrite(worker.uri, sentence, language, _LONGEST)
         except (VoiceError, TimeoutError) as error:
+            self._loading = not loaded and isinstance(error, TimeoutError)
             if self._breaker.fail():
-                reason = error.text if isinstance(error, VoiceError) else f"{ENGINE} took longer than {_LONGEST:g} s."
+                reason = error.text if isinstance(error, VoiceError) else f"{ENGINE} took longer than {seconds:g} s."
+                if self._loading:
+                    reason = (
+                        f"{ENGINE} is still loading, and a sentence waits {seconds:g} s for that (text.stress_wait)."
+                    )
                 _LOGGER.warning("No stress is marked for a while: %s", reason)
             return None
         except asyncio.CancelledError:

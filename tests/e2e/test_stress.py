@@ -23,11 +23,7 @@ def asked(server: ServerProcess) -> list[str]:
 
 def config(folder: Path, stress: dict[str, Any] | None = None, **more: Any) -> dict[str, object]:
     """Make the fake stress stand for silero-stress."""
-    made = only_fakes(folder, **more)
-    engines = made["engines"]
-    assert isinstance(engines, dict)
-    engines["silero-stress"] = {"type": "fake-stress", "options": {"log": str(folder / "log")}, **(stress or {})}
-    return made
+    return only_fakes(folder, stress=stress or {}, **more)
 
 
 async def test_stress_is_marked_after_the_numbers_are_words(tmp_path: Path) -> None:
@@ -62,6 +58,23 @@ async def test_a_failure_is_warned_of_once_and_nothing_is_lost(tmp_path: Path, s
     assert spoken(server) == ["Авария дома.", "Старый дом.", "Старый дом.", "Старый зам+ок."]
     assert said.count("No stress is marked") == 1
     assert "Старый" not in said
+
+
+async def test_a_sentence_does_not_wait_long_for_an_engine_that_loads_and_its_marks_come_once_it_has(
+    tmp_path: Path,
+) -> None:
+    made = config(tmp_path, {"options": {"closed": True}}, text={"stress_wait": 0.2})
+    async with run_server(tmp_path, made) as server:
+        async with asyncio.timeout(5):
+            await ask(server, say("Старый дом. Старый лес."))
+        assert spoken(server) == ["Старый дом.", "Старый лес."]
+        (told,) = [line for line in server.complained.splitlines() if "No stress is marked" in line]
+        assert "silero-stress is still loading, and a sentence waits 0.2 s for that (text.stress_wait)." in told
+        (tmp_path / "stress").touch()
+        async with asyncio.timeout(4):  # less than what fails is left alone for
+            while spoken(server)[-1] != "Стар+ый д+ом.":
+                await ask(server, say("Старый дом."))
+        assert server.complained.count("No stress is marked") == 1
 
 
 async def test_other_words_are_not_taken_over(tmp_path: Path) -> None:

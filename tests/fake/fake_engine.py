@@ -274,6 +274,8 @@ class FakeStress:
         self._log = Log(options)
         if options.get("broken"):
             raise EngineUnavailable("The fake stress is broken. Run: mend it")
+        if options.get("closed"):
+            self._log.gate("stress")
 
     def rewrite(self, text: str, language: str | None) -> str:
         self._log(f"stress {language} {text}")
