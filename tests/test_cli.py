@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.reference import recording
+from wyoming_voice.command import patient
+from wyoming_voice.config import EngineSettings, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 60
@@ -36,6 +38,11 @@ def test_say_writes_a_wav_into_a_pipe_and_nothing_else(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(b"RIFF")
     assert len(done.stdout) == 44 + 3 * 3200
+
+
+def test_a_command_waits_until_the_engine_of_stress_marks_is_loaded_and_a_server_does_not() -> None:
+    settings = Settings(engines={"silero-stress": EngineSettings(start_timeout=77.0)})
+    assert (settings.text.stress_wait, patient(settings).text.stress_wait) == (2, 77)
 
 
 def test_say_reads_its_text_from_standard_input(tmp_path: Path) -> None:

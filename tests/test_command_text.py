@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.llm_server import llm_server
+
 from .test_cli import run
 
 RUSSIAN = "languages: [ru, en]\n"
+STRESS = RUSSIAN + "engines: {silero-stress: {type: fake-stress}}\n"
 
 
 def lines(done: "subprocess.CompletedProcess[bytes]") -> list[str]:
@@ -53,6 +56,58 @@ def test_an_empty_text_prints_nothing(tmp_path: Path) -> None:
 def test_it_can_be_switched_off(tmp_path: Path) -> None:
     done = run("text", "5 °C", config=RUSSIAN + "text: {normalize: false}\n", folder=tmp_path)
     assert lines(done) == ["5 °C"]
+
+
+def test_a_voice_that_understands_stress_marks_gets_them_and_a_switch_leaves_a_step_out(tmp_path: Path) -> None:
+    asked = ("text", "Это 5 кг. Старый з+амок.", "--voice", "fake-ru")
+    done = run(*asked, config=STRESS, folder=tmp_path)
+    assert lines(done) == ["Эт+о п+ять килограмм+ов.", "Стар+ый з+амок."]
+    done = run(*asked, "--no-stress", config=STRESS, folder=tmp_path)
+    assert lines(done) == ["Это пять килограммов.", "Старый з+амок."]
+    done = run(*asked, "--no-normalize", config=STRESS, folder=tmp_path)
+    assert lines(done) == ["Эт+о 5 кг.", "Стар+ый з+амок."]
+    done = run(*asked[:2], "--for", "espeak", config=STRESS, folder=tmp_path)
+    assert lines(done) == ["Это пять килограммов.", "Старый замок."]
+
+
+def test_each_step_is_shown_that_is_not_left_out(tmp_path: Path) -> None:
+    asked = ("text", "**Это** 5 кг. Тут.", "--voice", "fake-ru", "--steps")
+    assert lines(run(*asked, config=STRESS, folder=tmp_path)) == [
+        "voice\tfake-ru",
+        *("clean\tЭто 5 кг.", "normalize\tЭто пять килограммов.", "stress\tЭт+о п+ять килограмм+ов."),
+        *("clean\tТут.", "normalize\tТут.", "stress\tТ+ут."),
+    ]
+    assert lines(run(*asked, "--no-stress", "--no-normalize", config=STRESS, folder=tmp_path)) == [
+        *("voice\tfake-ru", "clean\tЭто 5 кг.", "clean\tТут."),
+    ]
+
+
+def test_the_language_models_words_are_shown_where_it_is_asked(tmp_path: Path) -> None:
+    with llm_server() as llm:
+        settings = llm.write_settings(tmp_path / "llm")
+        config = f"languages: [en]\ntext: {{llm: {{settings: {settings}}}}}\n"
+        asked = ("text", "Is it on? It is.", "--voice", "fake-en")
+        assert lines(run(*asked, config=config, folder=tmp_path)) == ["Is it on?", "It is."]
+        assert llm.texts() == []
+        assert lines(run(*asked, "--llm", config=config, folder=tmp_path)) == ["IS IT ON?", "IT IS."]
+        shown = lines(run(*asked, "--llm", "--steps", "--no-normalize", "--no-stress", config=config, folder=tmp_path))
+        assert shown == [
+            *("written\tIs it on?", "llm\tIS IT ON?", "voice\tfake-en", "clean\tIS IT ON?"),
+            *("written\tIt is.", "llm\tIT IS.", "clean\tIT IS."),
+        ]
+
+
+def test_a_step_that_is_wanted_and_cannot_be_had_is_told_and_left_out(tmp_path: Path) -> None:
+    config = RUSSIAN + "engines: {silero-stress: {type: fake-stress, options: {broken: true}}}\n"
+    done = run("text", "Старый дом.", "--voice", "fake-ru", config=config, folder=tmp_path)
+    assert (done.returncode, done.stdout.decode()) == (0, "Старый дом.\n")
+    assert b"No stress is marked" in done.stderr
+
+
+def test_a_voice_that_is_not_there_is_told(tmp_path: Path) -> None:
+    done = run("text", "x", "--voice", "nobody", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"There is no voice 'nobody'" in done.stderr
 
 
 @pytest.mark.parametrize("engine", ["espaek", "moonshine"])

@@ -45,7 +45,7 @@ async def spoken(parts: Sequence[str], mark: str | None, **wanted: bool) -> list
     text: Any = arriving(parts)
     if steps.retells(chosen):
         text = steps.retold(text, None)
-    return [await steps.apply(sentence, None, voice(mark), chosen) async for sentence in split(text, 100_000)]
+    return [(await steps.apply(sentence, None, voice(mark), chosen)).spoken async for sentence in split(text, 100_000)]
 
 
 @pytest.mark.parametrize("mark", ["+", "\u0301", None])

@@ -21,7 +21,7 @@ _COMMANDS: Final = {  # imported when it is run: the server needs no decoders, a
     "serve": "serving:serve",
     "say": "command:say",
     "transcribe": "command:transcribe",
-    "text": "command:text",
+    "text": "command_text:text",
     "voices": "command_voice:voices",
     "engines": "command_engine:engines",
     "doctor": "doctor:doctor",
@@ -131,10 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     say.add_argument("--seed", type=int, metavar="N", help="the same each time, with engines that draw lots")
     say.add_argument("--ssml", action="store_true", help="the text is SSML")
 
-    text = commands.add_parser("text", parents=[common], help="print what would be spoken, one segment a line")
-    text.add_argument("text", nargs="?", help="the text; left out: each line of standard input")
-    text.add_argument("--language", metavar="CODE", help="read it in this language (default: by its letters)")
-    text.add_argument("--for", dest="engine", metavar="ENGINE", help="as this engine gets it; see `engines`")
+    _text_parser(commands, common)
 
     transcribe = commands.add_parser("transcribe", parents=[common], help="write down what recordings say")
     transcribe.add_argument("files", nargs="*", metavar="FILE", help="any audio file; - for standard input")
@@ -170,6 +167,22 @@ def _more_commands(commands: "argparse._SubParsersAction[_Parser]", common: _Par
     commands.add_parser("doctor", parents=[common], help="check the installation and say what to do")
     bench = commands.add_parser("bench", parents=[common], help="measure; prints the tables of the README")
     bench.add_argument("names", nargs="*", metavar="TABLE", help="only these")
+
+
+def _text_parser(commands: "argparse._SubParsersAction[_Parser]", common: _Parser) -> None:
+    text = commands.add_parser("text", parents=[common], help="print what would be spoken, one segment a line")
+    text.add_argument("text", nargs="?", help="the text; left out: each line of standard input")
+    text.add_argument("--language", metavar="CODE", help="read it in this language (default: by its letters)")
+    who = text.add_mutually_exclusive_group()
+    who.add_argument("--voice", metavar="NAME", help="as this voice gets it (default: the one that would speak)")
+    who.add_argument("--for", dest="engine", metavar="ENGINE", help="as this engine gets it; see `engines`")
+    text.add_argument("--steps", action="store_true", help="show what each step makes of each segment")
+    for name, what in (
+        ("llm", "have the language model rewrite it (text.llm.use_llm_tts)"),
+        ("normalize", "spell out numbers and the like (text.normalize)"),
+        ("stress", "mark stressed vowels (text.stress)"),
+    ):
+        text.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, help=what)
 
 
 def _voices_parser(commands: "argparse._SubParsersAction[_Parser]", common: _Parser) -> None:

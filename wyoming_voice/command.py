@@ -9,8 +9,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, aclosing, contextmanager
-from dataclasses import asdict, replace
+from contextlib import aclosing, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -22,18 +22,14 @@ from .audio import PcmFormat
 from .codec import FORMATS, Encoder, decode
 from .config import Settings
 from .engines.protocol import Heard
-from .engines.table import ANY_LETTERS
-from .engines.table import engines as known_engines
 from .enrol import borrow
-from .errors import BadRequest, UnknownEngine, VoiceError
+from .errors import BadRequest, VoiceError
 from .link import SPEED
 from .listening import HEARD
 from .recognition import joined
 from .speech import Listening, Utterance, once
-from .steps import split
 from .stream import in_thread
-from .text.normalize import normalize
-from .text.script import language_of
+from .stress import ENGINE as STRESS
 from .voices import VoiceChoice
 
 _LONGEST: Final = 24 * 3600.0  # seconds of a file: a day, for whoever records one
@@ -46,9 +42,18 @@ _PLAYERS: Final = (
 _FEW: Final = PcmFormat(22_050, 2, 1)  # what an empty text says it would have been
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where audio goes, and in which format."""
+
+    place: Path | int | tuple[str, ...]
+    """A file, a descriptor, or a player's command line."""
+    suffix: str
+
+
 async def say(settings: Settings, chosen: argparse.Namespace) -> int:
     """Speak a text to a file, a pipe or the loudspeaker."""
-    target, suffix = _target(chosen.output)
+    target = target_of(chosen.output)
     recordings = pairs(chosen.ref_audio, chosen.ref_text, "--ref-audio", "--ref-text")
     if chosen.ref_dir:
         recordings += folder_of_pairs(Path(chosen.ref_dir))
@@ -61,19 +66,28 @@ async def say(settings: Settings, chosen: argparse.Namespace) -> int:
         ssml=chosen.ssml,
         seed=chosen.seed,
     )
-    async with AsyncExitStack() as stack:
-        app = await stack.enter_async_context(open_app(settings))
+    async with open_app(patient(settings)) as app:
         await app.voices.look()
-        if recordings:
-            choice = replace(utterance.voice, references=await stack.enter_async_context(borrow(app, recordings)))
-            utterance = replace(utterance, voice=choice)
-        audio = await stack.enter_async_context(app.speech.synthesize(utterance))
-        first = await anext(audio, None)  # before a file is touched: most mistakes are known by now
-        with _opened(target) as output:
-            seconds = await _write(first, audio, output, suffix)
-    if isinstance(target, Path):
-        print(f"{target}: {seconds:.1f} s", file=sys.stderr)
+        async with borrow(app, recordings) as references:
+            choice = replace(utterance.voice, references=references)
+            await speak(app, replace(utterance, voice=choice), target)
     return 0
+
+
+def patient(settings: Settings) -> Settings:
+    """Have sentences wait for stress marks until their engine is loaded: it is not there for the next command."""
+    text = settings.text.model_copy(update={"stress_wait": settings.engine(STRESS).start_timeout})
+    return settings.model_copy(update={"text": text})
+
+
+async def speak(app: App, utterance: Utterance, target: Target) -> None:
+    """Speak an utterance to where its audio goes."""
+    async with app.speech.synthesize(utterance) as audio:
+        first = await anext(audio, None)  # before a file is touched: most mistakes are known by now
+        with _opened(target.place) as output:
+            seconds = await _write(first, audio, output, target.suffix)
+    if isinstance(target.place, Path):
+        print(f"{target.place}: {seconds:.1f} s", file=sys.stderr)
 
 
 async def _write(first: AudioChunk | None, audio: AsyncIterator[AudioChunk], output: BinaryIO, suffix: str) -> float:
@@ -91,27 +105,23 @@ async def _write(first: AudioChunk | None, audio: AsyncIterator[AudioChunk], out
     return seconds
 
 
-Target = Path | int | tuple[str, ...]
-"""A file, a descriptor, or a player's command line."""
-
-
-def _target(output: str | None) -> tuple[Target, str]:
-    """Decide where audio goes, and in which format: a file, standard output when it is a pipe, else a player."""
+def target_of(output: str | None) -> Target:
+    """Decide where audio goes: a file, standard output when it is a pipe, else a player. Raises BadRequest."""
     if output == "-" or (output is None and not sys.stdout.isatty()):
-        return sys.stdout.fileno(), "wav"
+        return Target(sys.stdout.fileno(), "wav")
     if output is not None:
         suffix = Path(output).suffix.lstrip(".").lower()
         if suffix not in FORMATS:
             raise BadRequest(f"'{output}' should end in one of {', '.join(f'.{name}' for name in FORMATS)}.")
-        return Path(output), suffix
+        return Target(Path(output), suffix)
     player = next((player for player in _PLAYERS if shutil.which(player[0])), None)
     if player is None:
         raise BadRequest("No player is installed (aplay, paplay, ffplay or play); write a file with -o speech.wav.")
-    return player, "wav"
+    return Target(player, "wav")
 
 
 @contextmanager
-def _opened(target: Target) -> Iterator[BinaryIO]:
+def _opened(target: Path | int | tuple[str, ...]) -> Iterator[BinaryIO]:
     match target:
         case Path():
             with target.open("wb") as file:
@@ -124,30 +134,6 @@ def _opened(target: Target) -> Iterator[BinaryIO]:
                 assert player.stdin is not None, "it was started with a pipe"
                 yield cast("BinaryIO", player.stdin)
                 player.stdin.close()
-
-
-async def text(settings: Settings, chosen: argparse.Namespace) -> int:
-    """Print what would be spoken, one segment a line."""
-    reads = _reads(settings, chosen.engine)
-    for line in sys.stdin if chosen.text is None else [chosen.text]:
-        language = chosen.language or language_of(line, settings.languages) or settings.languages[0]
-        async for sentence in split(once(line), settings.limits.text):
-            print(normalize(sentence, language, reads) if settings.text.normalize else sentence)
-        sys.stdout.flush()  # whoever writes a line waits for its segments
-    return 0
-
-
-def _reads(settings: Settings, engine: str | None) -> frozenset[str]:
-    """Return the foreign letters that an engine reads itself; raises UnknownEngine."""
-    if engine is None:
-        return frozenset()
-    spec = known_engines().get(settings.engine(engine).type or engine)
-    if spec is not None and spec.task == "tts":
-        return spec.reads
-    if engine in settings.engines:
-        return ANY_LETTERS  # a server that runs elsewhere
-    speaking = [name for name, one in known_engines().items() if one.task == "tts"]
-    raise UnknownEngine(f"No engine that speaks is called '{engine}'; there are {', '.join(speaking)}.")
 
 
 async def transcribe(settings: Settings, chosen: argparse.Namespace) -> int:

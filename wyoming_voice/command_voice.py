@@ -9,11 +9,12 @@ from typing import Final
 
 from .app import App, open_app
 from .argument import pairs
-from .command import say, table
+from .command import patient, speak, table, target_of
 from .config import Settings
 from .enrol import Draft, Enrolment, draft, forget, keep
 from .errors import BadRequest
 from .invocation import PROGRAM
+from .speech import Utterance, once
 from .voices import VoiceChoice, canonical
 
 _PREVIEW: Final = {
@@ -24,11 +25,11 @@ _PREVIEW: Final = {
 
 async def voices(settings: Settings, chosen: argparse.Namespace) -> int:
     """List the voices, or make, hear or remove one."""
-    if chosen.action == "preview":
-        return await _preview(settings, chosen)
-    async with open_app(settings) as app:
+    async with open_app(patient(settings)) as app:
         await app.voices.look()
         match chosen.action:
+            case "preview":
+                return await _preview(app, chosen)
             case "add":
                 return await _add(app, chosen)
             case "remove":
@@ -88,19 +89,10 @@ def _confirmed(made: Draft) -> Draft:
     return replace(made, recordings=tuple(corrected))
 
 
-async def _preview(settings: Settings, chosen: argparse.Namespace) -> int:
-    async with open_app(settings) as app:
-        await app.voices.look()
-        voice, _ = app.voices.catalogue.voice(VoiceChoice(chosen.name))
-    first = next((own for own in settings.languages if own in voice.languages), (*voice.languages, "en")[0])
+async def _preview(app: App, chosen: argparse.Namespace) -> int:
+    voice, _ = app.voices.catalogue.voice(VoiceChoice(chosen.name))
+    first = next((own for own in app.settings.languages if own in voice.languages), (*voice.languages, "en")[0])
     text = chosen.text or _PREVIEW.get(first.partition("-")[0], _PREVIEW["en"])
-    asked = argparse.Namespace(
-        **dict.fromkeys(("language", "speaker", "style", "ref_dir", "ref_audio", "ref_text", "seed", "description")),
-        text=text,
-        voice=chosen.name,
-        output=chosen.output,
-        speed=1.0,
-        pitch=1.0,
-        ssml=False,
-    )
-    return await say(settings, asked)
+    utterance = Utterance(text=once(text), voice=VoiceChoice(chosen.name))
+    await speak(app, utterance, target_of(chosen.output))
+    return 0

@@ -20,7 +20,7 @@ from .output import Output
 from .polish import Finish, Polish
 from .pool import Pool, Ticket
 from .recognition import TRIES, Listening, Recognition
-from .steps import Steps, Wanted, limited, once, split
+from .steps import Prepared, Retold, Steps, Wanted, limited, once, split
 from .text.ssml import check_ssml, strip_ssml
 from .voices import Catalogue, Voice, VoiceChoice, matches
 
@@ -119,15 +119,22 @@ class Speech:
         Without the steps that ask a model: stress marks and a language model's words are known once they are spoken.
         """
         catalogue = self._catalogue()
-        said: list[str] = []
+        utterance = Utterance(text=once(text), voice=choice, wanted=_ALONE)
+        async with aclosing(self.rehearse(utterance, lambda first: catalogue.voice(choice, first)[0])) as segments:
+            return " ".join([segment.spoken async for segment in segments])
+
+    async def rehearse(
+        self, utterance: Utterance, find: Callable[[str], Voice], retold: Retold | None = None
+    ) -> AsyncGenerator[Prepared, None]:
+        """Take a text through all steps before speech; ``find`` chooses the voice by the first sentence."""
         voice: Voice | None = None
-        async with aclosing(split(once(text), len(text))) as sentences:
+        async with aclosing(self._sentences(utterance.text, utterance, retold)) as sentences:
             async for sentence in sentences:
-                if voice is None:
-                    voice, _ = catalogue.voice(choice, sentence)
-                said.append(await self._steps.apply(sentence, _spoken(voice, choice.language), voice, _ALONE))
+                voice = voice or find(sentence)
+                yield await self._steps.apply(
+                    sentence, _spoken(voice, utterance.voice.language), voice, utterance.wanted
+                )
                 await asyncio.sleep(0)
-        return " ".join(said)
 
     async def warm(self) -> None:
         """Load what the first request would wait for: what texts are spelled out with, what hears pauses."""
@@ -171,7 +178,7 @@ class Speech:
                 else:
                     async for sentence in _after(first, sentences):
                         self._metrics.tell(seen, sentence)
-                        said = await self._steps.apply(sentence, segment.language, voice, utterance.wanted)
+                        said = (await self._steps.apply(sentence, segment.language, voice, utterance.wanted)).spoken
                         if utterance.told is not None:
                             utterance.told(said)
                         await self._say(ticket, replace(segment, text=said), output)
@@ -186,11 +193,13 @@ class Speech:
         with self._held(voice.references) as references:
             yield replace(voice, references=references)
 
-    def _sentences(self, text: AsyncIterator[str], utterance: Utterance) -> AsyncGenerator[str, None]:
+    def _sentences(
+        self, text: AsyncIterator[str], utterance: Utterance, told: Retold | None = None
+    ) -> AsyncGenerator[str, None]:
         limit = self._settings.limits.text
         if utterance.ssml or not self._steps.retells(utterance.wanted):
             return split(text, limit)
-        retold = self._steps.retold(limited(text, limit), utterance.voice.language)
+        retold = self._steps.retold(limited(text, limit), utterance.voice.language, told)
         return split(retold, _LONGER * limit + _LONGER)
 
     async def _document(self, utterance: Utterance) -> str:

@@ -72,6 +72,23 @@ class Wanted:
     stress: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A segment after each step before speech; a step that is off leaves it as it was."""
+
+    voice: Voice
+    clean: str
+    """A sentence without marks of Markdown, emoji and addresses."""
+    normalized: str
+    """Numbers and the like as words; stress marks that a user wrote are U+0301."""
+    spoken: str
+    """As the voice's engine gets it, with stress marks as it understands them."""
+
+
+Retold = Callable[[str, str], None]
+"""Told a sentence as it was written, and the language model's words for it."""
+
+
 class Steps:
     """What becomes of a text before an engine gets it, by what the voice can read."""
 
@@ -93,7 +110,9 @@ class Steps:
         """Tell whether the language model rewrites the text."""
         return self._settings.text.llm.use_llm_tts if wanted.llm is None else wanted.llm
 
-    async def retold(self, text: AsyncIterator[str], language: str | None) -> AsyncGenerator[str, None]:
+    async def retold(
+        self, text: AsyncIterator[str], language: str | None, told: Retold | None = None
+    ) -> AsyncGenerator[str, None]:
         """Have the language model rewrite a text, one sentence after another, while it arrives.
 
         The model sees the sentences before and what it made of them. A sentence that it makes nothing useful of comes
@@ -104,37 +123,39 @@ class Steps:
         async with aclosing(sliced(text)) as parts:
             async for part in parts:
                 for space, sentence in pieces.feed(part):
-                    yield space + await self._retell(sentence, language, before)
+                    yield space + await self._retell(sentence, language, before, told)
         for space, sentence in pieces.finish():
-            yield space + await self._retell(sentence, language, before)
+            yield space + await self._retell(sentence, language, before, told)
 
-    async def _retell(self, sentence: str, language: str | None, before: deque[Turn]) -> str:
+    async def _retell(self, sentence: str, language: str | None, before: deque[Turn], told: Retold | None) -> str:
         if not any(map(str.isalnum, sentence)):
             return sentence
         languages = self._settings.languages
         tag = language or language_of(sentence, languages) or languages[0]
         reply = await self._llm.reply("tts", tag, sentence, before=tuple(before))
+        if told is not None:
+            told(sentence, reply or sentence)
         if reply is None:
             return sentence
         before.append((sentence, reply))
         return f"{reply}\n\n"
 
-    async def apply(self, sentence: str, asked: str | None, voice: Voice, wanted: Wanted) -> str:
+    async def apply(self, sentence: str, asked: str | None, voice: Voice, wanted: Wanted) -> Prepared:
         """Spell out what is not words, in the language that is asked for, else the sentence's own, else the voice's.
 
         Stressed vowels are marked as the voice understands it; marks that a user wrote are kept, or dropped for a
         voice that understands none.
         """
         if not voice.languages:
-            return sentence
+            return Prepared(voice, sentence, sentence, sentence)
         language = asked or language_of(sentence, voice.languages) or voice.languages[0]
         stressed = has_stress(language)
-        if stressed:
-            sentence = protect(sentence)
+        words = protect(sentence) if stressed else sentence
         if self._settings.text.normalize:
             await self._load(language)
-            sentence = normalize(sentence, language, voice.reads)
-        return await self._stress.mark(sentence, language, voice, wanted.stress) if stressed else sentence
+            words = normalize(words, language, voice.reads)
+        spoken = await self._stress.mark(words, language, voice, wanted.stress) if stressed else words
+        return Prepared(voice, sentence, words, spoken)
 
     async def _load(self, language: str) -> None:
         if self._settings.text.normalize and language not in self._warm:

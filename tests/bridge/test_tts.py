@@ -145,6 +145,16 @@ async def _post(door: Door, path: str, text: str) -> int:
         return len(await reply.read())
 
 
+async def test_length_that_is_told_before_the_audio_counts_no_marks_that_are_not_known_yet(tmp_path: Path) -> None:
+    async with open_door(tmp_path, stress={}) as door:
+        asked = {"text": "Это 5 кг, старый з+амок.", "voice": "fake-ru"}
+        async with door.client.post(door.url + "/tts/wav", json=asked) as reply:
+            assert reply.headers["X-Processed-Text-Length"] == str(len("Это пять килограммов, старый з+амок."))
+            await reply.read()
+        async with door.client.post(door.url + "/tts", json=asked) as reply:
+            assert (await reply.json())["processed_text"] == "Эт+о п+ять килограмм+ов, стар+ый з+амок."
+
+
 async def test_the_reply_says_what_was_really_spoken(door: Door) -> None:
     async with door.client.post(door.url + "/tts", json={"text": "**At** 7:05 it was 5 °C."}) as reply:
         processed = (await reply.json())["processed_text"]
