@@ -17,7 +17,7 @@ import psutil
 
 from wyoming_voice import client
 from wyoming_voice.audio import Converter, PcmFormat
-from wyoming_voice.config import load
+from wyoming_voice.config_load import load
 from wyoming_voice.engines.protocol import Segment
 from wyoming_voice.engines.table import EngineSpec
 from wyoming_voice.errors import VoiceError

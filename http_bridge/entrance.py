@@ -9,7 +9,7 @@ from collections import Counter
 
 from aiohttp import web
 
-from wyoming_voice.config import Limits
+from wyoming_voice.config_door import Limits
 from wyoming_voice.errors import Busy
 
 from .problem import STATUS, body

@@ -15,7 +15,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from wyoming_voice.app import App
-from wyoming_voice.config import ConfigError, Settings
+from wyoming_voice.config import Settings
+from wyoming_voice.config_mistake import ConfigError
 
 from . import (
     deepgram_listen,

@@ -14,7 +14,7 @@ from wyoming_voice.audio import PcmFormat
 from wyoming_voice.channel import Channel
 from wyoming_voice.codec import wav_header
 from wyoming_voice.companding import Law, compand
-from wyoming_voice.config import Limits
+from wyoming_voice.config_door import Limits
 from wyoming_voice.errors import Busy, TooLarge
 from wyoming_voice.speech import Speech, Utterance
 

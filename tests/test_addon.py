@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel
 
 from wyoming_voice.addon import CONTAINER, ELSEWHERE, HTTP_PORT, PATHS, PORT, brokered, main, read_own, settings
-from wyoming_voice.config import Settings, load
+from wyoming_voice.config import Settings
+from wyoming_voice.config_load import load
 from wyoming_voice.llm_file import LlmFiles
 
 from .conftest import ROOT

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from wyoming_voice.config import LARGEST, ConfigError, Device, EngineSettings, Settings, load
+from wyoming_voice.config import Device, EngineSettings, Settings
+from wyoming_voice.config_load import LARGEST, load
+from wyoming_voice.config_mistake import ConfigError
 from wyoming_voice.config_source import DEEPEST, NotYaml, read_yaml
 from wyoming_voice.config_type import Workers
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from wyoming_voice.config import ConfigError, load
+from wyoming_voice.config_load import load
+from wyoming_voice.config_mistake import ConfigError
 from wyoming_voice.config_old import OLD_KEYS
 from wyoming_voice.migrate import migrate
 

@@ -14,7 +14,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from wyoming_voice.config import Discovery, Settings
+from wyoming_voice.config import Settings
+from wyoming_voice.config_door import Discovery
 from wyoming_voice.discovery import (
     TYPE,
     announced,

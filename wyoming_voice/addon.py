@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import yaml
 
-from .config import ConfigError, load, read
+from .config_load import load, read
+from .config_mistake import ConfigError
 from .config_old import is_old, translate
 from .config_source import Key, Source
 

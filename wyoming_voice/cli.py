@@ -36,7 +36,8 @@ Command = Callable[[Any, argparse.Namespace], Coroutine[Any, Any, int]]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns 0, 1 for a failure, 2 for a wrong command line or configuration."""
     chosen = _parser().parse_args(arguments)
-    from .config import ConfigError, load  # noqa: PLC0415 - `--help` and a mistyped command answer at once
+    from .config_load import load  # noqa: PLC0415 - `--help` and a mistyped command answer at once
+    from .config_mistake import ConfigError  # noqa: PLC0415
     from .migrate import migrate  # noqa: PLC0415
 
     try:

@@ -8,6 +8,11 @@ from typing import Any, Final, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from .config_source import Key
+from .errors import BadRequest
+
+
+class ConfigError(BadRequest):
+    """The configuration cannot be used; every mistake is a line of its text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
 from .config_mistake import Unit
 
@@ -158,3 +158,14 @@ Token = Annotated[str, Strict(), Field(min_length=8)]
 BrokerAddress = Annotated[str, AfterValidator(_broker)]
 TopicPrefix = Annotated[str, AfterValidator(_topic)]
 Password = Annotated[str, BeforeValidator(_secret)]
+
+
+class Section(BaseModel):
+    """Keys under a key, each with a default; keys that are not known are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_set(cls, value: object) -> object:
+        return empty(value)

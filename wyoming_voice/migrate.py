@@ -5,7 +5,8 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from .config import ConfigError, read
+from .config_load import read
+from .config_mistake import ConfigError
 from .config_old import in_new_form, is_old, translate
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.process import only_fakes, run_server
-from wyoming_voice.config import load
+from wyoming_voice.config_load import load
 from wyoming_voice.health import main as health
 
 DEPLOY = ROOT / "deploy"

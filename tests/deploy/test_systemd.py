@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from wyoming_voice.config import Settings, load
+from wyoming_voice.config import Settings
+from wyoming_voice.config_load import load
 
 SCRIPT = ROOT / "deploy" / "install-systemd.sh"
 

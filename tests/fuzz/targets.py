@@ -27,7 +27,8 @@ from http_bridge.socket import parse
 from wyoming_voice.app import App
 from wyoming_voice.audio import PcmFormat
 from wyoming_voice.codec import decode
-from wyoming_voice.config import Settings, load
+from wyoming_voice.config import Settings
+from wyoming_voice.config_load import load
 from wyoming_voice.errors import VoiceError
 from wyoming_voice.library import Library
 from wyoming_voice.link import read_heard

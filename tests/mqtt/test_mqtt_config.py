@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from wyoming_voice.config import ConfigError, Settings, load
+from wyoming_voice.config import Settings
+from wyoming_voice.config_load import load
+from wyoming_voice.config_mistake import ConfigError
 
 
 def settings(tmp_path: Path, text: str, **environ: str) -> Settings:

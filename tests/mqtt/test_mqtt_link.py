@@ -14,7 +14,7 @@ from tests.certificate import self_signed
 from tests.e2e.dialogue import ask, say, words
 from tests.mqtt.broker import AVAILABILITY, DEVICE, PREFIX, STATE, Broker, config, open_broker
 from tests.process import ServerProcess, log_line, run_server, until
-from wyoming_voice.config import Mqtt
+from wyoming_voice.config_door import Mqtt
 from wyoming_voice.handlers.mqtt_link import Backoff, BrokerLink
 from wyoming_voice.handlers.mqtt_outbox import Outbox, Outgoing
 

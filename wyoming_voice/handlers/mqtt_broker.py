@@ -7,7 +7,8 @@ from typing import Final
 
 from aiomqtt import Message
 
-from wyoming_voice.config import ConfigError, Mqtt
+from wyoming_voice.config_door import Mqtt
+from wyoming_voice.config_mistake import ConfigError
 
 _LOGGER = logging.getLogger(__name__)
 

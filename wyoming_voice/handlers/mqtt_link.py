@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from aiomqtt import Client, MqttError, Will
 
-from wyoming_voice.config import Mqtt
+from wyoming_voice.config_door import Mqtt
 
 from .mqtt_broker import Inbox, reason, tls_context
 from .mqtt_outbox import Outbox, Outgoing
