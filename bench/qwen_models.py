@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from wyoming_voice.engines.qwen_talker import Prompt, Sampling
+from wyoming_voice.engines.qwen_draw import Sampling
+from wyoming_voice.engines.qwen_talker import Prompt
 from wyoming_voice.engines.torch_audio import import_torchaudio
 from wyoming_voice.engines.torch_device import Placement
 

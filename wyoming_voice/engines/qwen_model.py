@@ -22,7 +22,7 @@ from .torch_device import Placement, place
 
 _LOGGER = logging.getLogger(__name__)
 
-_WARM: Final = 4  # frames: all streams of a batch are in step from the second one on
+_WARM: Final = 4  # frames: the second one is the first that the talker steps to
 _SAMPLING: Final[Mapping[str, tuple[type, float, float]]] = {
     "do_sample": (bool, 0, 1),
     "temperature": (float, 0.01, 5),
@@ -87,10 +87,10 @@ class QwenModel:
                 prompt = self.writer.cloned(
                     "Да.", "auto", ClonedVoice(torch.zeros(width), None, None, self.codec.stream())
                 )
+        self.talker.prepare(prompt.rest)
         stream = self.codec.stream()
-        for count in self.talker.batches:
-            for frames in zip(*(self.talker.frames(prompt, 0, _WARM) for _ in range(count)), strict=True):
-                stream.push(frames[0][1][None])
+        for _, frame in self.talker.frames(prompt, 0, _WARM):
+            stream.push(frame[None])
 
 
 def _batch(options: Options) -> int:

@@ -7,7 +7,8 @@ speaker in their places, and hand all of that to ``talker.generate``. There we t
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from .qwen_talker import Prompt, Sampling
+from .qwen_draw import Sampling
+from .qwen_talker import Prompt
 from .qwen_voice import ClonedVoice
 
 

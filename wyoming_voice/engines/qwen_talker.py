@@ -12,41 +12,15 @@ from typing import Any, Final
 
 import torch
 
+from .qwen_draw import Sampling
 from .qwen_graph import Run, captured
 from .qwen_stack import Stack
 
 CAPACITY: Final = 2048
 """Tokens of a prompt and the frames that follow it: 30 s of a reference, its text, and more than a minute of speech."""
 _LEAST: Final = 2  # frames before the end may be said, as in the package
+_ENDS: Final = (256, 512, 1024)  # tokens that a fixed step looks back on: it reads them all, said or not
 _INDICES: Final = 1024  # sets of rows whose numbers are kept where the model is
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How a code is drawn."""
-
-    sample: bool
-    """False: the likeliest one."""
-    temperature: float
-    top_k: int
-    """0: all."""
-    top_p: float
-
-    def draw(self, scores: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """Draw codes; both of shape (n, codes), the noise of exponential distribution. Returns shape (n,).
-
-        The likeliest of ``probability / noise`` is a fair draw (the race of exponential clocks), and can be captured.
-        """
-        if not self.sample:
-            return scores.argmax(-1)
-        scores = scores / self.temperature
-        if 0 < self.top_k < scores.shape[-1]:
-            scores = scores.masked_fill(scores < scores.topk(self.top_k).values[:, -1:], -torch.inf)
-        if self.top_p < 1:
-            ordered, order = scores.sort(descending=True)
-            before = ordered.softmax(-1).cumsum(-1) - ordered.softmax(-1)
-            scores = ordered.masked_fill(before >= self.top_p, -torch.inf).gather(-1, order.argsort(-1))
-        return (scores.softmax(-1) / noise).argmax(-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +87,7 @@ class Talker:
         self._predict = Stack(package.code_predictor.model, self._config.num_code_groups, batch)
         self._fixed = masked or graphs or compiles
         """Whether steps run from the first row on, over all that there is room for: shapes do not change."""
+        self._ends = [capacity] if compiles else [*(end for end in _ENDS if end < capacity), capacity]
         self._graphs = graphs
         self._replays: dict[object, Run] = {}
         self._codes = self._config.num_code_groups
@@ -173,6 +148,16 @@ class Talker:
         finally:
             self._release(stream)
 
+    def prepare(self, sampling: Sampling) -> None:
+        """Compile and capture every step that there will be, so that no request waits for it; with no stream open."""
+        assert not self._streams, "rows that nobody uses are written to"
+        if self._fixed:
+            with torch.inference_mode():
+                for batch in self.batches:
+                    for end in self._ends:
+                        self._talk_fixed(slice(0, batch), end)
+                    self._predict_fixed(slice(0, batch), sampling)
+
     def _begin(self, prompt: Prompt, seed: int) -> _Stream:
         """Have the package read the prompt, with the attention that was asked for."""
         seen = self._package.model(inputs_embeds=prompt.embeds, use_cache=True)
@@ -208,20 +193,24 @@ class Talker:
 
     def _step(self, going: Sequence[_Stream]) -> None:
         """Feed the talker the frames just said."""
-        rows = self._rows(going)
+        rows, end = self._rows(going), max(one.position for one in self._streams) + 1
         if self._fixed:
-            (made,) = self._run(("talker", rows.stop), lambda: (self._talk_step(rows),))
+            made = self._talk_fixed(rows, next(most for most in self._ends if most >= end))
         elif len(going) == rows.stop - rows.start == 1:
             made = self._talk.run(self._embeds[rows], self._talk.span(rows, going[0].position))
         else:
-            made = self._talk_step(rows, max(one.position for one in self._streams) + 1)
+            made = self._talk_step(rows, end)
         here, there = self._of(going, rows)
         self._hidden[here] = made[there]
         self._position[here] += 1
         for stream in going:
             stream.position += 1
 
-    def _talk_step(self, rows: slice, end: int | None = None) -> torch.Tensor:
+    def _talk_fixed(self, rows: slice, end: int) -> torch.Tensor:
+        (made,) = self._run(("talker", rows.stop, end), lambda: (self._talk_step(rows, end),))
+        return made
+
+    def _talk_step(self, rows: slice, end: int) -> torch.Tensor:
         return self._talk.run(self._embeds[rows], self._talk.span_at(rows, self._position[rows], end))
 
     def _say(self, due: Sequence[_Stream]) -> list[int]:
@@ -247,10 +236,13 @@ class Talker:
         sampling, rows = saying[0].prompt.rest, self._rows(saying)
         for stream in saying:
             self._noises[stream.row].exponential_(generator=stream.draws)
-        codes, embeds = self._run(("predictor", rows.stop, sampling), lambda: self._predict_codes(rows, sampling))
+        codes, embeds = self._predict_fixed(rows, sampling)
         here, there = self._of(saying, rows)
         self._embeds[here] = embeds[there] + torch.cat([stream.more for stream in saying])
         return list(codes[there].clone())
+
+    def _predict_fixed(self, rows: slice, sampling: Sampling) -> tuple[torch.Tensor, ...]:
+        return self._run(("predictor", rows.stop, sampling), lambda: self._predict_codes(rows, sampling))
 
     def _predict_codes(self, rows: slice, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the frames, shape (rows, 16), and the sums of their codes' embeddings, shape (rows, 1, width)."""

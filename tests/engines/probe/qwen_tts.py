@@ -25,8 +25,9 @@ from transformers.generation.logits_process import (
 )
 
 from wyoming_voice.engines.protocol import Reference, Segment
+from wyoming_voice.engines.qwen_draw import Sampling
 from wyoming_voice.engines.qwen_model import QwenModel
-from wyoming_voice.engines.qwen_talker import Prompt, Sampling, Talker
+from wyoming_voice.engines.qwen_talker import Prompt, Talker
 from wyoming_voice.engines.qwen_tts import QwenTts
 from wyoming_voice.errors import EngineUnavailable
 
