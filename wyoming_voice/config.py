@@ -4,7 +4,7 @@
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue
 
@@ -76,6 +76,9 @@ class EngineSettings(Section):
     options: Annotated[dict[str, JsonValue], BeforeValidator(empty)] = Field(
         default={}, description="The engine's own settings; config.yml shows those of each"
     )
+
+
+_USUAL: Final = EngineSettings()
 
 
 class Ray(Section):
@@ -194,4 +197,4 @@ class Settings(Section):
 
     def engine(self, name: str) -> EngineSettings:
         """Return what is set for an engine, or the defaults."""
-        return self.engines.get(name, EngineSettings())
+        return self.engines.get(name, _USUAL)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import regex
@@ -107,6 +108,7 @@ def language_of(text: str, languages: Sequence[str]) -> str | None:
     return min(candidates, key=lambda language: _foreign(counts, language), default=None)
 
 
+@lru_cache(maxsize=256)
 def _scripts_of(language: str) -> tuple[str, ...]:
     """Codes of the scripts that a language, or its tag's own subtag, is written in."""
     first, *rest = language.replace("_", "-").split("-")
