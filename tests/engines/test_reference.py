@@ -50,6 +50,20 @@ def test_a_recording_of_two_people_is_noticed(speech: Speech) -> None:
     assert "two people" in refused(np.concatenate([other[: 5 * rate], one[: 5 * rate]]), rate)
 
 
+def person(pitch: float, resonance: float) -> NDArray[np.float32]:
+    """Hum through a throat with a resonance at so many hertz."""
+    hummed = humming(5.0, pitch=pitch)
+    hertz = np.fft.rfftfreq(len(hummed), 1 / RATE)
+    heard = np.fft.irfft(np.fft.rfft(hummed) * (0.1 + 1 / (1 + ((hertz - resonance) / 250) ** 2)), len(hummed))
+    return np.asarray(0.5 * heard / np.abs(heard).max(), np.float32)
+
+
+def test_people_whose_pitches_are_near_are_told_by_their_timbre() -> None:
+    assert "two people" in refused(np.concatenate([person(120.0, 700.0), person(170.0, 1500.0)]))
+    check_reference(np.concatenate([person(120.0, 700.0), person(125.0, 1500.0)]), RATE)
+    check_reference(np.concatenate([person(120.0, 700.0), person(120.0, 700.0)]), RATE)
+
+
 @pytest.mark.parametrize(("seconds", "hint"), [(4.9, "Record some more"), (15.1, "Cut it"), (0.0, "Record some more")])
 def test_the_length_is_named(seconds: float, hint: str) -> None:
     said = refused(humming(seconds) if seconds else np.zeros(0, np.float32))
@@ -82,6 +96,20 @@ def test_a_clipped_recording_that_was_converted_is_still_clipped() -> None:
 @pytest.mark.parametrize("sound", [noise(8.0), tone(8.0, 220.0), tone(8.0, 220.0, 277.2, 329.6)])
 def test_what_is_no_speech_is_refused(sound: NDArray[np.float32]) -> None:
     assert "No speech" in refused(sound)
+
+
+@pytest.mark.parametrize("fade", [2.0, 6.0])
+@pytest.mark.parametrize("low", [110.0, 220.0])
+def test_a_tune_with_pauses_is_no_speech(low: float, fade: float) -> None:
+    """It has the pitch and the pauses of a voice, but stays on its notes."""
+    time = np.arange(int(0.4 * RATE)) / RATE
+    steps = np.random.default_rng(5).choice([0, 2, 4, 5, 7, 9, 11, 12], 18)
+    notes = []
+    for step in steps:
+        waves = [np.sin(2 * np.pi * low * 2 ** (step / 12) * part * time) / part for part in range(1, 8)]
+        notes += [np.sum(waves, axis=0) * np.exp(-fade * time), np.zeros(RATE // 10)]
+    tune = np.concatenate(notes)
+    assert "No speech" in refused((0.5 * tune / np.abs(tune).max()).astype(np.float32))
 
 
 @pytest.mark.parametrize("pitch", [90.0, 220.0])

@@ -162,7 +162,7 @@ def _phrases(pitch: NDArray[np.float64]) -> list[_Phrase]:
 
 def _mean(phrases: Sequence[_Phrase]) -> tuple[float, float]:
     """Return the height of phrases, and how much they stray."""
-    heights, sizes = [phrase.height for phrase in phrases], [phrase.size for phrase in phrases]
+    heights, sizes = np.array([phrase.height for phrase in phrases]), [phrase.size for phrase in phrases]
     mean = np.average(heights, weights=sizes)
     return float(mean), float(np.average((heights - mean) ** 2, weights=sizes) ** 0.5)
 
