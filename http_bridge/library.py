@@ -14,7 +14,7 @@ from .body import read_fields, read_upload
 from .bridge import bridge_of
 from .reply import json_reply
 from .route import Route
-from .state import VoiceReply, voice_reply
+from .state_reply import VoiceReply, voice_reply
 
 
 class VoiceForm(BaseModel):
