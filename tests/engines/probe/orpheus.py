@@ -146,24 +146,9 @@ def cost(folder: Path) -> dict[str, Any]:
 
 
 def codec(folder: Path) -> dict[str, Any]:
-    from snac import SNAC
+    from tests.engines.tiny.orpheus import codec as write_codec
 
-    config = {
-        "sampling_rate": 24_000,
-        "encoder_dim": 48,
-        "encoder_rates": [2, 4, 8, 8],
-        "decoder_dim": 1024,
-        "decoder_rates": [8, 8, 4, 2],
-        "attn_window_size": None,
-        "codebook_size": 4096,
-        "codebook_dim": 8,
-        "vq_strides": [4, 2, 1],
-        "noise": True,
-        "depthwise": True,
-    }
-    folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config))
-    torch.save(SNAC(**config).state_dict(), folder / "pytorch_model.bin")
+    write_codec(folder, encoder_dim=48, decoder_dim=1024)
     snac = SnacCodec(folder, "cpu")
     found = {"million parameters": sum(some.numel() for some in snac._model.parameters()) / 1e6}
     for count in (3, 5, 6, 17):  # windows of 1, 1, 2 and 12 new frames

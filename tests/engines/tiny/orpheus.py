@@ -81,13 +81,13 @@ def tokenizer(folder: Path) -> None:
     PreTrainedTokenizerFast(tokenizer_object=tokens, bos_token=begin[0]).save_pretrained(folder)
 
 
-def codec(folder: Path) -> None:
-    """Write SNAC of 24 kHz as released, but narrow; scaled to the loudness of speech."""
+def codec(folder: Path, encoder_dim: int = 4, decoder_dim: int = 64) -> None:
+    """Write SNAC of 24 kHz as released, but narrow (released: 48 and 1024), scaled to the loudness of speech."""
     config: dict[str, Any] = {
         "sampling_rate": 24_000,
-        "encoder_dim": 4,
+        "encoder_dim": encoder_dim,
         "encoder_rates": [2, 4, 8, 8],
-        "decoder_dim": 64,
+        "decoder_dim": decoder_dim,
         "decoder_rates": [8, 8, 4, 2],
         "attn_window_size": None,
         "codebook_size": 4096,
