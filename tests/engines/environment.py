@@ -16,6 +16,7 @@ from wyoming.event import Event
 
 import wyoming_voice
 from wyoming_voice.engines.protocol import Heard, Piece, Segment
+from wyoming_voice.engines.table import TABLE
 from wyoming_voice.errors import from_code
 from wyoming_voice.link import read_heard, segment_event, transcribe_event
 from wyoming_voice.wire import EventLimits, EventParser, encode
@@ -134,10 +135,11 @@ def worker(
 ) -> Iterator[WorkerEngine]:
     """Run a worker in the engine's environment for the length of a block; raises what it says when it cannot load."""
     path = folder / f"{engine}.sock"
+    seats = next((spec.seats(options) for spec in TABLE if spec.entry == entry), 1)
     process = subprocess.Popen(
         [
             *(python or engine_python(engine), "-P", str(_BOOT), "--uri", f"unix://{path}"),
-            *("--entry", entry, "--task", task, "--options", json.dumps(options)),
+            *("--entry", entry, "--task", task, "--options", json.dumps(options), "--seats", str(seats)),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

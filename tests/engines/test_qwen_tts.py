@@ -334,20 +334,26 @@ def test_a_disk_that_refuses_costs_only_the_time_to_look_again(
                 assert why in capfd.readouterr().err
 
 
-def test_two_at_once_do_not_mix(engine: WorkerEngine, segment: Segment) -> None:
-    wanted = [replace(segment, seed=seed) for seed in (3, 4)]
+def test_more_at_once_than_a_batch_has_room_for_do_not_mix(
+    workers: dict[str, WorkerEngine], segments: dict[str, Segment]
+) -> None:
+    engine, segment = workers["custom_voice"], segments["custom_voice"]
+    wanted = [replace(segment, seed=seed) for seed in range(3, 3 + qwen_files.BATCH + 1)]
     alone = [sound(engine, one) for one in wanted]
     together: dict[int, bytes] = {}
 
     def speak(index: int) -> None:
         together[index] = sound(engine, wanted[index])
 
-    threads = [threading.Thread(target=speak, args=(index,)) for index in range(2)]
-    for thread in threads:
-        thread.start()
+    threads = [threading.Thread(target=speak, args=(index,)) for index in range(len(wanted))]
+    with closing(engine.synthesize(replace(segment, text=RUSSIAN * 50))) as long:  # type: ignore[type-var]
+        assert next(long).audio
+        for thread in threads:
+            thread.start()
+        assert next(long).audio, "it goes on among the others"
     for thread in threads:
         thread.join()
-    assert [together[index] for index in range(2)] == alone
+    assert [together[index] for index in range(len(wanted))] == alone
 
 
 def test_killing_in_the_middle_breaks_the_connection(
