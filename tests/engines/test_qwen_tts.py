@@ -95,7 +95,9 @@ def sound(engine: WorkerEngine, segment: Segment) -> bytes:
 @pytest.fixture(scope="module")
 def told(models: Path, recording: str) -> dict[str, Any]:
     """What the engine's own Python tells of its insides, all in one process: its start is the longest part."""
-    return probe("qwen-tts", "generate,decode,draw,sound,trouble,prompts,options,graphs,batch", models, recording)
+    return probe(
+        "qwen-tts", "generate,decode,draw,sound,trouble,prompts,options,graphs,batch,broken", models, recording
+    )
 
 
 def test_frames_are_those_of_the_package_for_every_kind_of_prompt(told: dict[str, Any]) -> None:
@@ -132,6 +134,13 @@ def test_streams_that_share_a_batch_say_what_each_says_alone(told: dict[str, Any
         assert found[way]["said"] == said, "one left after five frames"
         assert found[way]["steps"] < 0.6 * sum(said), "a step is for all who asked"
         assert found[way]["left"] == 0
+
+
+def test_memory_that_ends_in_the_middle_ends_each_stream_and_no_later_one(told: dict[str, Any]) -> None:
+    *frames, one, other, later = told["broken"]
+    assert frames == [[16, 16], [16, 16]]
+    assert (one, other) == ("out of memory", "out of memory")
+    assert later == 3
 
 
 @pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="there is no C++ compiler (g++)")

@@ -52,6 +52,8 @@ class _Stream:
     frame: tuple[int, torch.Tensor] | None = None
     """The last one, until it is taken."""
     ended: bool = False
+    broken: RuntimeError | None = None
+    """Why its next frame could not be made."""
 
     @property
     def likeness(self) -> tuple[Sampling, Sampling, float]:
@@ -138,9 +140,11 @@ class Talker:
             stream = self._begin(prompt, seed)
         try:
             for _ in range(most):
-                if stream.frame is None and not stream.ended:
+                if stream.frame is None and not stream.ended and stream.broken is None:
                     with torch.inference_mode():
                         self._advance(stream)
+                if stream.broken is not None:
+                    raise stream.broken
                 if stream.frame is None:
                     return
                 frame, stream.frame = stream.frame, None
@@ -179,7 +183,15 @@ class Talker:
 
     def _advance(self, asking: _Stream) -> None:
         """Say the next frame of the stream that is asked for one, and of all whose last frame is taken."""
-        due = [one for one in self._streams if one.frame is None and not one.ended and one.likeness == asking.likeness]
+        due = [one for one in self._streams if one.frame is None and not one.ended and one.broken is None]
+        due = [one for one in due if one.likeness == asking.likeness]
+        try:
+            self._say_frames(due)
+        except RuntimeError as error:  # memory is full, say: nobody knows how far each of them came
+            for stream in due:
+                stream.broken = error
+
+    def _say_frames(self, due: Sequence[_Stream]) -> None:
         if going := [one for one in due if one.count]:
             self._step(going)
         told = self._say(due)

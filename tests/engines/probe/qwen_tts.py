@@ -192,6 +192,28 @@ def batch(models: Path, _recording: str) -> object:
     return found
 
 
+def broken(models: Path, _recording: str) -> object:
+    """Have memory end in the middle of a batch; returns what each stream says then, and one that begins afterwards."""
+    model = load(models, "custom_voice", device="cpu")
+    prompt = model.writer.speaker(TEXT, "russian", "ryan", None)
+    talker = Talker(model.package.model.talker, batch=2)
+    both, predict = [talker.frames(prompt, seed, 30) for seed in range(2)], talker._predict_codes
+
+    def fail(*_arguments: object) -> Any:
+        raise RuntimeError("out of memory")
+
+    found: list[object] = [[len(next(frames)[1]) for frames in both] for _ in range(2)]
+    talker._predict_codes = fail  # type: ignore[method-assign]
+    for frames in both:
+        try:
+            found.append([len(codes) for _, codes in frames])
+        except RuntimeError as error:
+            found.append(str(error))
+    talker._predict_codes = predict  # type: ignore[method-assign]
+    found.append(len(list(talker.frames(prompt, 0, 3))))
+    return found
+
+
 def counted(talker: Talker) -> list[int]:
     """Have a talker note each of its steps."""
     steps: list[int] = []
@@ -370,6 +392,6 @@ def likeness(model: Path, recording: str) -> object:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    asked = [generate, decode, draw, sound, trouble, prompts, options, graphs, batch, compiling, likeness]
+    asked = [generate, decode, draw, sound, trouble, prompts, options, graphs, batch, broken, compiling, likeness]
     wanted = {function.__name__: function for function in asked}
     print(json.dumps({what: wanted[what](Path(sys.argv[2]), sys.argv[3]) for what in sys.argv[1].split(",")}))
