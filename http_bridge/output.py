@@ -4,7 +4,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,17 +49,24 @@ class Outputs:
         return path if path.is_file() and not path.is_symlink() else None
 
     def prune(self, now: float) -> None:
-        """Remove what is too old, then the oldest while there is too much."""
-        if not self.folder.is_dir():
-            return
-        files = sorted(
-            (path.stat().st_mtime, path.stat().st_size, path) for path in self.folder.iterdir() if _ours(path)
-        )
-        total = sum(size for _, size, _ in files)
-        for written, size, path in files:
-            if now - written > self.keep_seconds or total > self.keep_bytes:
-                path.unlink(missing_ok=True)
-                total -= size
+        """Remove what is too old, then the oldest while there is too much.
+
+        Raises EngineUnavailable where the disk refuses.
+        """
+        with disk(self.folder):
+            files = sorted(self._files())
+            total = sum(size for _, size, _ in files)
+            for written, size, path in files:
+                if now - written > self.keep_seconds or total > self.keep_bytes:
+                    path.unlink(missing_ok=True)
+                    total -= size
+
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
+        """Yield when each file was written, its size, and where it is; another request may be pruning, too."""
+        for path in self.folder.iterdir() if self.folder.is_dir() else ():
+            with suppress(FileNotFoundError):
+                if _ours(path):
+                    yield path.stat().st_mtime, path.stat().st_size, path
 
 
 @contextmanager

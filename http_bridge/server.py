@@ -17,6 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from wyoming_voice.app import App
 from wyoming_voice.config import Settings
 from wyoming_voice.config_mistake import ConfigError
+from wyoming_voice.errors import EngineUnavailable
 
 from . import (
     deepgram_listen,
@@ -185,8 +186,8 @@ async def _keep_pruned(outputs: Outputs) -> None:
     while True:
         try:
             await asyncio.to_thread(outputs.prune, time.time())
-        except OSError as error:
-            _LOGGER.warning("Old files in %s cannot be removed: %s", outputs.folder, error.strerror)
+        except EngineUnavailable as error:
+            _LOGGER.warning("Old files are not removed: %s", error.text)
         await asyncio.sleep(min(_PRUNE_SECONDS, outputs.keep_seconds))
 
 

@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -25,15 +25,24 @@ def small_disk(folder: Path, kilobytes: int, how: str = "rw") -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+def refuse(folder: Path, how: str) -> str:
+    """Have a mounted disk be ``full`` or ``read-only`` from now on; returns what it says to whoever writes."""
+    if how == "read-only":
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        return "Read-only file system"
+    with (folder / "others").open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return "No space left on device"
+
+
+def mend(folder: Path) -> None:
+    """Have a disk that was read-only be written again."""
+    subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
+
+
 @contextmanager
 def refusing_disk(folder: Path, how: str) -> Iterator[str]:
     """Mount a disk that is ``full`` or ``read-only``; yields what it says to whoever writes."""
-    with small_disk(folder, 8, "ro" if how == "read-only" else "rw"):
-        if how == "full":
-            with (folder / "others").open("wb", buffering=0) as file:
-                try:
-                    while True:
-                        file.write(bytes(4096))
-                except OSError:
-                    pass
-        yield "Read-only file system" if how == "read-only" else "No space left on device"
+    with small_disk(folder, 8):
+        yield refuse(folder, how)
