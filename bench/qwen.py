@@ -11,10 +11,12 @@ package's own ``generate``, and for faster-qwen3-tts where it is installed besid
 import argparse
 import logging
 import os
+import random
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,6 +31,9 @@ from wyoming_voice.engines.qwen_talker import CAPACITY, Prompt, Talker
 from wyoming_voice.engines.torch_device import place
 
 FRAME = 0.08  # seconds
+_ROOM = 32  # streams in a batch for requests that come at random
+_SECONDS = 30.0  # for which they come
+_MANY = 20  # clients, from which on a table has percentiles
 PACKETS = (1, 2, 4, 8)  # frames of the first packets; then 12
 
 
@@ -75,33 +80,50 @@ def packets(built: Built, talker: Talker, codec: Codec, asked: Prompt, frames: i
 
 @dataclass
 class Times:
-    """Seconds that clients who asked at once waited."""
+    """Seconds that clients waited for their first audio, and that all of them took."""
 
     firsts: list[float] = field(default_factory=list)
     whole: float = 0.0
 
     def __str__(self) -> str:
-        middle, last = statistics.median(self.firsts), max(self.firsts)
-        return f"{1000 * middle:.0f} ms" if middle == last else f"{1000 * middle:.0f} ms, the last {1000 * last:.0f} ms"
+        ordered = sorted(self.firsts)
+        middle, late, last = (1000 * ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.95, 1.0))
+        if len(ordered) >= _MANY:
+            return f"p50 {middle:.0f} ms, p95 {late:.0f} ms"
+        return f"{middle:.0f} ms" if len(ordered) == 1 else f"{middle:.0f} ms, the last {last:.0f} ms"
 
 
-def speak(built: Built, talker: Talker, codec: Codec, asked: Prompt, *, frames: int, clients: int) -> Times:
-    """Let clients ask at once: as many as the batch has room for are stepped in turn, as a worker does."""
+def speak(
+    built: Built, talker: Talker, codec: Codec, asked: Prompt, *, frames: int, arrivals: Sequence[float]
+) -> Times:
+    """Let clients ask, so many seconds from now each: as many as the batch has room for are stepped in turn.
+
+    That is what a worker does. A first audio counts from when the client asked.
+    """
     times, begun = Times(), time.perf_counter()
-    waiting = [packets(built, talker, codec, asked, frames) for _ in range(clients)]
-    speaking: dict[Iterator[int], bool] = {}
+    waiting, speaking = deque(sorted(arrivals)), dict[Iterator[int], float | None]()
     while waiting or speaking:
-        while waiting and len(speaking) < talker.batches[-1]:
-            speaking[waiting.pop(0)] = False
-        for client, heard in list(speaking.items()):
+        while waiting and len(speaking) < talker.batches[-1] and waiting[0] <= time.perf_counter() - begun:
+            speaking[packets(built, talker, codec, asked, frames)] = waiting.popleft()
+        for client, came in list(speaking.items()):
             samples = next(client, None)
             if samples is None:
                 del speaking[client]
-            elif samples and not heard:
-                speaking[client] = True
-                times.firsts.append(time.perf_counter() - begun)
+            elif samples and came is not None:
+                speaking[client] = None
+                times.firsts.append(time.perf_counter() - begun - came)
+        if not speaking and waiting:
+            time.sleep(max(0.0, waiting[0] - (time.perf_counter() - begun)))
     times.whole = time.perf_counter() - begun
     return times
+
+
+def at_random(rate: float, seconds: float) -> list[float]:
+    """Return when clients ask who come independently of each other, ``rate`` of them a second."""
+    chance, moments = random.Random(0), [0.0]
+    while moments[-1] < seconds:
+        moments.append(moments[-1] + chance.expovariate(rate))
+    return moments[1:]
 
 
 def package(built: Built, asked: Prompt, frames: int) -> float:
@@ -200,6 +222,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="auto", help="float32, bfloat16, float16")
     parser.add_argument("--frames", type=int, default=75, help="of each utterance; 75 are 6 s")
     parser.add_argument("--clients", default="4,16", help="how many ask at once")
+    parser.add_argument("--rates", default="", help="requests a second that come at random moments: 10,20")
     parser.add_argument("--eager", action="store_true", help="without CUDA graphs")
     parser.add_argument("--compile", action="store_true", help="with torch.compile too")
     arguments = parser.parse_args()
@@ -224,10 +247,19 @@ def main() -> None:
     for way, count, make in ways(built, clients, graphs=graphs, compiles=arguments.compile):
         begun = time.perf_counter()
         spoken = make()
-        speak(built, spoken, codec, asked, frames=3, clients=min(count, spoken.batches[-1]))  # compiled, captured
+        with torch.inference_mode():
+            spoken.prepare(asked.rest)
+        speak(built, spoken, codec, asked, frames=3, arrivals=[0.0] * count)
         ready = time.perf_counter() - begun
-        times = speak(built, spoken, codec, asked, frames=arguments.frames, clients=count)
+        times = speak(built, spoken, codec, asked, frames=arguments.frames, arrivals=[0.0] * count)
         row(way, times, f"{times.whole / audio / count:.2f}", f"{ready:.1f}")
+    for rate in (float(rate) for rate in arguments.rates.split(",") if rate):
+        spoken = talker(built, batch=_ROOM, graphs=graphs)
+        with torch.inference_mode():
+            spoken.prepare(asked.rest)
+        times = speak(built, spoken, codec, asked, frames=arguments.frames, arrivals=at_random(rate, _SECONDS))
+        way = f"{rate:g} requests a second for {_SECONDS:g} s, a batch of {_ROOM} at most"
+        row(way, times, f"{times.whole / audio / len(times.firsts):.2f}", "")
     took = package(built, asked, arguments.frames)
     row("the package's own generate", f"{1000 * took:.0f} ms", f"{took / audio:.2f}", "")
     reason = not_compared(on_gpu=placement.on_gpu)
