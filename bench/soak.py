@@ -19,7 +19,7 @@ from wyoming_voice.engines.table import TABLE
 from .ask import hear, speak
 from .crowd import Crowd, Wishes
 from .door import Doors, open_doors
-from .insatiable import SENTENCE, insatiable
+from .fairness import fairness
 from .lag import lag
 from .recording import RATE, recordings
 from .report import Table, machine, median, met, mib, ms, progress, quantile
@@ -32,11 +32,6 @@ _WARM: Final = 0.2
 """The share of a soak in which caches and allocators may still grow."""
 _FLAT: Final = 8 * 2**20
 """Bytes that the median of a soak's last quarter may be above that of the quarter after it was warm."""
-_TIMES: Final = 20
-"""Short commands, alone and among the others."""
-_COMMAND: Final = "Light on."
-_SATED: Final = 2.0
-"""Seconds until what the insatiable ask for fills every buffer."""
 
 
 @asynccontextmanager
@@ -144,38 +139,6 @@ async def _settled(doors: Doors, before: int) -> int:
     return doors.server.process.num_fds()
 
 
-async def fairness(engines: str) -> tuple[Table, bool]:
-    """Measure a short command while one client speaks without end and another sends an hour of audio."""
-    rows, fair = [], True
-    async with _opened(engines) as (doors, wishes):
-        port = doors.server.port
-
-        async def spoken() -> float:
-            return (await speak(port, _COMMAND, wishes.voice)).first
-
-        async def heard() -> float:
-            return (await hear(port, wishes.pcm[: 2 * RATE], wishes.language, wishes.model, paced=True)).seconds
-
-        idle = {"speak": [await spoken() for _ in range(_TIMES)], "hear": [await heard() for _ in range(_TIMES)]}
-        segments = {
-            "speak": (await speak(port, SENTENCE, wishes.voice)).last,
-            "hear": (await hear(port, (wishes.pcm * 30)[: 2 * RATE * 22], wishes.language, wishes.model)).seconds,
-        }
-        progress("an endless text and an hour of audio beside short commands")
-        async with insatiable(port, wishes):
-            await asyncio.sleep(_SATED)
-            busy = {"speak": [await spoken() for _ in range(_TIMES)], "hear": [await heard() for _ in range(_TIMES)]}
-    for what, alone in idle.items():
-        bound = 2 * quantile(alone, 0.95) + segments[what]
-        among = quantile(busy[what], 0.95)
-        fair &= among <= bound
-        row = (quantile(alone, 0.95), segments[what], bound, among)
-        rows.append((what, *map(ms, row), met(among <= bound)))
-    head = ("short command", "idle p95, ms", "one segment, ms", "twice idle and a segment, ms", "p95, ms", "goal")
-    note = "A segment is one sentence of the endless text, or 22 s of the hour, as they take alone."
-    return Table(f"A short command among insatiable clients, {engines} engines", head, rows, note), fair
-
-
 async def _measure(chosen: argparse.Namespace) -> int:
     promises = []
     started = perf_counter()
@@ -183,7 +146,8 @@ async def _measure(chosen: argparse.Namespace) -> int:
         promises.append(await crowds(chosen.engines, chosen.clients))
     if chosen.minutes:
         promises.append(await soak(chosen.engines, chosen.minutes))
-    promises.append(await fairness(chosen.engines))
+    async with _opened(chosen.engines) as (doors, wishes):
+        promises.append(await fairness(doors.server, wishes, chosen.engines))
     for table, _ in promises:
         print(f"{table}\n", flush=True)
     progress(f"{perf_counter() - started:.0f} s")
