@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import replace
 
 import pytest
+from pydantic import JsonValue
 
 from wyoming_voice.config import EngineSettings, Settings
 from wyoming_voice.engines.protocol import Reference
@@ -117,3 +118,25 @@ def test_language_in_a_file_written_by_hand_is_kept_where_the_engine_speaks_it()
     found = {one.name: one for one in survey(settings, {}, own).voices if one.own}
     assert found["anna"].languages == ("ru",)
     assert "en" in found["olga"].languages
+
+
+@pytest.mark.parametrize(
+    ("engine", "options", "seconds"),
+    [
+        ("qwen-tts", {}, 120),
+        ("qwen-tts", {"compile": False}, 120),
+        ("qwen-tts", {"compile": True}, 600),
+        ("orpheus", {"compile": True}, 600),
+        ("qwen-asr", {"backend": "vllm"}, 600),
+        ("qwen-asr", {"backend": "transformers"}, 120),
+    ],
+)
+def test_engine_that_compiles_has_longer_to_load_unless_the_user_says_otherwise(
+    engine: str, options: dict[str, JsonValue], seconds: float
+) -> None:
+    def place(start_timeout: float | None) -> Place:
+        chosen = EngineSettings(options=options, start_timeout=start_timeout)
+        return survey(Settings(engines={engine: chosen}), {}).places[engine]
+
+    assert place(None).start_timeout == seconds
+    assert place(33.0).start_timeout == 33

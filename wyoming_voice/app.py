@@ -185,7 +185,7 @@ async def open_app(settings: Settings, read: Read | None = None) -> AsyncIterato
                 return await reach(engine, address, _REMOTE_SECONDS, place.settings.step_timeout)
             assert place.spec is not None, "an engine without an address is one of the table's"
             cluster = cluster_of(app.settings, place)
-            return await launcher.start(place.spec, place.options, place.settings.start_timeout, cluster)
+            return await launcher.start(place.spec, place.options, place.start_timeout, cluster)
 
         pool = Pool(_engine_plans(settings, voices.catalogue.places), _device_plans(settings), start)
         stack.push_async_callback(pool.close)

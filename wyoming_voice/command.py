@@ -22,6 +22,7 @@ from .audio import PcmFormat
 from .codec import FORMATS, Encoder, decode
 from .config import Settings
 from .engines.protocol import Heard
+from .engines.table import LOADS
 from .enrol import borrow
 from .errors import BadRequest, VoiceError
 from .link import SPEED
@@ -76,7 +77,7 @@ async def say(settings: Settings, chosen: argparse.Namespace) -> int:
 
 def patient(settings: Settings) -> Settings:
     """Have sentences wait for stress marks until their engine is loaded: it is not there for the next command."""
-    text = settings.text.model_copy(update={"stress_wait": settings.engine(STRESS).start_timeout})
+    text = settings.text.model_copy(update={"stress_wait": settings.engine(STRESS).start_timeout or LOADS})
     return settings.model_copy(update={"text": text})
 
 

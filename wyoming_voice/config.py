@@ -71,7 +71,10 @@ class EngineSettings(Section):
         description="Seconds until an idle worker is ended; 0: at once; `never`, as for silero-stress if left out",
     )
     device: str = Field(default="cpu", min_length=1, description="Where its model runs: `cpu`, `cuda:0`, …")
-    start_timeout: Seconds = Field(default=120.0, description="Seconds that a worker may take to load its model")
+    start_timeout: Seconds | None = Field(
+        default=None,
+        description="Seconds that a worker may take to load its model; null: 120, or 600 to compile it or for vLLM",
+    )
     step_timeout: Seconds = Field(default=60.0, description="Seconds that the engine may take for its next step")
     options: Annotated[dict[str, JsonValue], BeforeValidator(empty)] = Field(
         default={}, description="The engine's own settings; config.yml shows those of each"

