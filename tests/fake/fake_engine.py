@@ -261,7 +261,7 @@ class FakeAsr:
             case ["dictate", *words]:  # whatever is heard
                 yield Heard(" ".join(words), 0.0, seconds, piece.language)
                 return
-        loudest = float(abs(piece.samples).max()) if len(piece.samples) else 0.0
+        loudest = float(max(piece.samples.max(), -piece.samples.min())) if len(piece.samples) else 0.0
         if loudest > 0.001:
             yield Heard(f"{seconds:.1f} seconds", 0.0, seconds, piece.language, (Word("seconds", 0.0, seconds, 0.5),))
             yield Heard(f" at {loudest:.2f}", seconds, seconds, piece.language)
