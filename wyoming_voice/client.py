@@ -170,7 +170,8 @@ async def _heard(link: Link) -> AsyncGenerator[Heard, None]:
             in_chunks = True
             with link.understood():
                 heard = read_heard(event)
-            yield heard
+            if heard.text or heard.words:  # else it has only said that it is alive
+                yield heard
         elif event.type == "transcript":
             if not in_chunks and event.data.get("text"):
                 with link.understood():

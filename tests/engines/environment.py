@@ -101,7 +101,9 @@ class WorkerEngine:
         events = [asked, AudioStart(**sound).event(), AudioChunk(audio=pcm, **sound).event(), AudioStop().event()]
         for event in self.ask(*events):
             if event.type == "transcript-chunk":
-                yield read_heard(event)
+                heard = read_heard(event)
+                if heard.text or heard.words:
+                    yield heard
             elif event.type == "transcript":
                 return
 

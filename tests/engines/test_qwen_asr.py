@@ -281,6 +281,15 @@ def test_leaving_stops_before_the_next_token(inside: dict[str, Any]) -> None:
     assert found["again"] == found["whole"]
 
 
+def test_leaving_while_a_long_recording_is_read_stops_at_once(inside: dict[str, Any]) -> None:
+    """Three windows of 8 s, then 263 positions, 128 at a time."""
+    for number, left in enumerate(inside["reading"], 1):
+        assert left["computed"] == ["window", "window", "window", "prompt", "prompt", "prompt"][:number]
+        assert left["steps"][:5] == [None] * min(number, 5)
+        assert left["whole"] == left["fresh"]
+    assert inside["reading"][5]["steps"][5] is not None, "the sixth is a token"
+
+
 def test_vllm_is_asked_for_the_same(inside: dict[str, Any]) -> None:
     """With a stand-in for vLLM, which needs a GPU: that it exists as it is here is not tested."""
     found = inside["vllm"]

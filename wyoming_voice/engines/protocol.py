@@ -121,6 +121,8 @@ class AsrEngine(Protocol):
     def transcribe(self, piece: Piece) -> Iterator[Heard]:
         """Yield the transcript as it is recognised; the texts, joined, are the transcript. Silence yields nothing.
 
+        An engine that is slow to begin yields some without text meanwhile: cancel there, and know that it is alive.
+
         Closing the iterator cancels within one step. Raises VoiceError for what the user can mend.
         """
         ...

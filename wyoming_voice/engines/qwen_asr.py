@@ -1,7 +1,7 @@
 """Qwen3-ASR (https://github.com/QwenLM/Qwen3-ASR): thirty languages, and text while it is heard."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import Any, Final, Protocol
 
@@ -39,7 +39,7 @@ class Recogniser(Protocol):
 
 
 class QwenAsr:
-    """A Qwen3-ASR model. A step is a token; the first one also encodes the recording and reads the context.
+    """A Qwen3-ASR model. A step is a token; before the first, a window of the recording, or a part of the prompt.
 
     Options: ``model`` (a repository of the hub whose weights are installed, or a folder), ``device``, ``dtype``,
     ``attn_implementation``, ``max_tokens`` (1024), ``aligner`` (the model for the times of words: a repository or a
@@ -71,7 +71,7 @@ class QwenAsr:
         """Yield words as they are recognised; raise BadRequest for languages that the model does not know.
 
         Each Heard has the times of all the speech; what has the times of words, where they are asked for and an aligner
-        is installed, comes last and has no text.
+        is installed, comes last and has no text. One without text or words says that the recording is being read.
         """
         language = _name(piece.language)
         # A model whose language is forced cannot say that nobody speaks, and invents something.
@@ -81,7 +81,7 @@ class QwenAsr:
         seconds = len(speech.samples) / HEARD_RATE
         times = (speech.moment(0.0), speech.moment(seconds))
         hears, prompt = self._model.listen(speech.samples), self._prompt(piece)
-        head = forced(language) if language else self._head(hears, prompt)
+        head = forced(language) if language else (yield from self._head(hears, prompt, times))
         heard = language_in(head)
         code = language_code(heard)
         transcript = Transcript(self._tokenizer, known(piece.prefix, self._tokenizer) if code else "")
@@ -99,11 +99,14 @@ class QwenAsr:
         ]
         return str(self._model.processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
 
-    def _head(self, hears: Hears, prompt: str) -> str:
-        """Let the model name the language; empty where it does not, and answers with text or nothing."""
+    def _head(self, hears: Hears, prompt: str, times: tuple[float, float]) -> Generator[Heard, None, str]:
+        """Let the model name the language; returns nothing where it does not, and answers with text or nothing."""
         tokens: list[int] = []
         with closing(hears(prompt, _HEAD_TOKENS)) as found:
             for token in found:
+                if token is None:
+                    yield Heard("", *times)
+                    continue
                 tokens.append(token)
                 if token == self._tag:
                     return str(self._tokenizer.decode(tokens, skip_special_tokens=True))
@@ -114,6 +117,9 @@ class QwenAsr:
             yield transcript.begin()
         with closing(hears(prompt + transcript.prefix, most)) as tokens:
             for token in tokens:
+                if token is None:
+                    yield ""
+                    continue
                 if text := transcript.add(token):
                     yield text
                 if transcript.loops:

@@ -7,6 +7,7 @@ window depends on nothing after it, and stays as it is while a recording grows.
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,11 +55,12 @@ class Encoder:
         self._chunk = 2 * int(tower.n_window)  # frames that the convolutions see at once
         self._kept: OrderedDict[bytes, Window] = OrderedDict()
 
-    def encode(self, samples: NDArray[np.float32]) -> list[Window]:
+    def encode(self, samples: NDArray[np.float32]) -> Iterator[Window]:
         """Encode a recording, shape (n,), 16 kHz; whole windows that were heard before are not computed again."""
         mel = self._features(samples, sampling_rate=HEARD_RATE, return_tensors="pt", padding=True, truncation=False)
         frames = mel["input_features"][0]
-        return [self._window(part, number) for number, part in enumerate(frames.split(self._whole, dim=-1))]
+        for number, part in enumerate(frames.split(self._whole, dim=-1)):
+            yield self._window(part, number)
 
     def _window(self, frames: "Tensor", number: int) -> Window:
         # What is compared is what the model gets. The features are clipped at 80 dB below the loudest moment of all the

@@ -39,9 +39,9 @@ class Tokenizer(Protocol):
         ...
 
 
-Hears = Callable[[str, int], Generator[int]]
+Hears = Callable[[str, int], Generator[int | None]]
 """The tokens that follow a prompt (with its place for the recording, which is known): at most so many, and none that
-ends the transcript. Closing it cancels before the next token."""
+ends the transcript. Before the first, None for each step of reading. Closing it cancels before the next step."""
 
 
 def budget(seconds: float, most: int) -> int:

@@ -1,14 +1,16 @@
 """Qwen3-ASR on transformers: an own greedy loop, one token a step, that remembers what it has computed.
 
+What comes before the first token takes seconds on a CPU, so it has steps too: a window of sound, or some of the prompt.
+
 The package's ``generate`` can be neither read from nor stopped in one thread. Its choice is always the likeliest token,
 so this loop gives the same (tested). Where a recording has grown, or its context is that of the request before, the
 keys and values of the common beginning are kept: the context, and each whole window of sound.
 """
 
-from collections.abc import Generator, Hashable
+from collections.abc import Generator, Hashable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,10 @@ from .torch_device import Placement
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+_READ: Final = 128
+"""Positions of a prompt that are read in a step: 10 s of sound, 1 s of a busy CPU. More at once are hardly faster."""
 
 
 class TransformersRecogniser:
@@ -48,15 +54,22 @@ class TransformersRecogniser:
         self._known: list[Hashable] = []  # what each position of the cache holds: a token, or a moment of a window
 
     def listen(self, samples: NDArray[np.float32]) -> Hears:
-        """Encode a recording, shape (n,), 16 kHz: one step."""
-        return partial(self._tokens, self._encoder.encode(samples))
+        """Take a recording, shape (n,), 16 kHz."""
+        return partial(self._tokens, self._encoder.encode(samples), [])
 
-    def _tokens(self, windows: list[Window], prompt: str, most: int) -> Generator[int]:
+    def _tokens(self, coming: Iterator[Window], windows: list[Window], prompt: str, most: int) -> Generator[int | None]:
+        for window in coming:  # what an earlier prompt has left of them
+            windows.append(window)
+            yield None
         content, embeddings = self._read(windows, prompt)
         common = _common(self._known, content[:-1])
         self._cache.crop(common)
         del self._known[common:]
         content, embeddings = content[common:], embeddings[:, common:]
+        while len(content) > _READ:
+            self._step(content[:_READ], embeddings[:, :_READ])
+            content, embeddings = content[_READ:], embeddings[:, _READ:]
+            yield None
         for _ in range(most):
             token = self._step(content, embeddings)
             if token in self._ends:

@@ -49,7 +49,7 @@ class VllmRecogniser:
         """Take a recording, shape (n,), 16 kHz."""
         return partial(self._tokens, samples)
 
-    def _tokens(self, samples: NDArray[np.float32], prompt: str, most: int) -> Generator[int]:
+    def _tokens(self, samples: NDArray[np.float32], prompt: str, most: int) -> Generator[int | None]:
         request = str(next(self._numbers))
         asked = {"prompt": prompt, "multi_modal_data": {"audio": [samples]}}
         self._engine.add_request(request, asked, self._sampling(max_tokens=most, stop_token_ids=list(self._ends)))

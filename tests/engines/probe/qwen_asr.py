@@ -2,14 +2,15 @@
 
 ``windows``: how far the first 8 s of the encoder's output change when a recording grows. ``same``: the package's
 ``generate`` and our loop, token by token, and our encoder's windows against the whole. ``growth``: what is computed
-while a recording grows. ``cancel``: how many steps a request takes that is left after two tokens. ``vllm``: what is
-asked of vLLM, and what its tokens become, with a stand-in for the package.
+while a recording grows. ``cancel``: how many steps a request takes that is left after two tokens. ``reading``: what is
+computed of one that is left before the first. ``vllm``: what is asked of vLLM, and what its tokens become, with a
+stand-in for the package.
 """
 
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -39,6 +40,10 @@ def sound(seconds: float, seed: int = 3) -> Sound:
     made = tone * (0.3 + 0.2 * np.sin(3 * time)) + random.standard_normal(len(time)) * 0.05
     made[: HEARD_RATE // 2] = np.sin(2 * np.pi * 350 * time[: HEARD_RATE // 2])
     return made[: round(seconds * HEARD_RATE)].astype(np.float32)
+
+
+def said(tokens: Iterable[int | None]) -> list[int]:
+    return [token for token in tokens if token is not None]
 
 
 def load(folder: str) -> TransformersRecogniser:
@@ -84,7 +89,7 @@ def same(folder: str) -> dict[str, Any]:
         inputs = package.processor(text=[prompt], audio=[samples], return_tensors="pt", padding=True)
         made = package.model.generate(**inputs, max_new_tokens=24, eos_token_id=ends).sequences[0]
         theirs = [token for token in made[inputs["input_ids"].shape[1] :].tolist() if token not in ends]
-        pairs.append({"theirs": theirs, "ours": list(ours.listen(samples)(prompt, 24))})
+        pairs.append({"theirs": theirs, "ours": said(ours.listen(samples)(prompt, 24))})
         with torch.no_grad():
             whole = package.model.thinker.get_audio_features(
                 inputs["input_features"], feature_attention_mask=inputs["feature_attention_mask"]
@@ -109,13 +114,13 @@ def growth(folder: str) -> list[dict[str, Any]]:
     steps = []
     for seconds in (8.5, 12.0, 16.5, 20.0, 24.5):
         del encoded[:], read[:]
-        tokens = list(recogniser.listen(sound(seconds))(prompt, 12))
+        tokens = said(recogniser.listen(sound(seconds))(prompt, 12))
         steps.append(
             {
                 "encoded": list(encoded),
-                "read": read[0],
+                "read": sum(size for size in read if size > 1),
                 "tokens": tokens,
-                "fresh": list(load(folder).listen(sound(seconds))(prompt, 12)),
+                "fresh": said(load(folder).listen(sound(seconds))(prompt, 12)),
             }
         )
     return steps
@@ -126,11 +131,34 @@ def cancel(folder: str) -> dict[str, Any]:
     recogniser._thinker.model.register_forward_pre_hook(lambda *_given: steps.append(1))
     prompt = "<|audio_start|><|audio_pad|><|audio_end|>"
     hears = recogniser.listen(sound(3))
-    whole = list(hears(prompt, 12))
+    whole = said(hears(prompt, 12))
     del steps[:]
     with closing(hears(prompt, 12)) as tokens:
         first = list(islice(tokens, 2))
-    return {"steps": len(steps), "first": first, "whole": whole, "again": list(hears(prompt, 12))}
+    return {"steps": len(steps), "first": first, "whole": whole, "again": said(hears(prompt, 12))}
+
+
+def reading(folder: str) -> list[dict[str, Any]]:
+    """Leave a long recording after each of the steps that come before its first token; then hear it to the end."""
+    fresh, recogniser, found = load(folder), load(folder), []
+    computed: list[str] = []
+    recogniser._thinker.audio_tower.register_forward_pre_hook(lambda *_given: computed.append("window"))
+    recogniser._thinker.model.register_forward_pre_hook(lambda *_given: computed.append("prompt"))
+    prompt = "<|audio_start|><|audio_pad|><|audio_end|>"
+    for number in range(1, 7):
+        samples = sound(20, seed=number)
+        del computed[:]
+        with closing(recogniser.listen(samples)(prompt, 12)) as tokens:
+            steps = list(islice(tokens, number))
+        found.append(
+            {
+                "steps": steps,
+                "computed": list(computed),
+                "whole": said(recogniser.listen(samples)(prompt, 12)),
+                "fresh": said(fresh.listen(samples)(prompt, 12)),
+            }
+        )
+    return found
 
 
 class Vllm:
@@ -149,7 +177,7 @@ class Vllm:
     def add_request(self, request: str, asked: dict[str, Any], sampling: dict[str, Any]) -> None:
         (samples,) = asked["multi_modal_data"]["audio"]
         self.added.append({"prompt": asked["prompt"], "samples": len(samples), **sampling})
-        told = [*self._teller.listen(samples)(asked["prompt"], 99), sampling["stop_token_ids"][0]]
+        told = [*said(self._teller.listen(samples)(asked["prompt"], 99)), sampling["stop_token_ids"][0]]
         self._running[request] = iter(told[: sampling["max_tokens"]])
         self._said[request] = []
 
@@ -200,5 +228,5 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     torch.set_num_threads(1)
     root = sys.argv[1]
-    seen = {look.__name__: look(f"{root}/random") for look in (windows, same, growth, cancel)}
+    seen = {look.__name__: look(f"{root}/random") for look in (windows, same, growth, cancel, reading)}
     print(json.dumps({**seen, "vllm": vllm(f"{root}/chain")}))
