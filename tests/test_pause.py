@@ -182,3 +182,20 @@ async def test_detector_that_is_late_is_not_waited_for(stream: Stream) -> None:
     stream.now = 60.0  # all of this was spoken long ago
     assert len(b"".join(await cuts(stream, audio, trailing=None))) == 400 * len(CHUNK)
     assert stream.scores.asked == 0
+
+
+async def test_detector_that_does_not_answer_is_given_up_and_asked_no_more(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def judge(_pcm: bytes) -> list[tuple[bytes, float]]:
+        nonlocal asked
+        asked += 1
+        stream.now += 0.3
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(stream.scores, "judge", judge)
+    assert len(b"".join(await cuts(stream, microphone(stream, 1.0), trailing=None))) == 31 * len(CHUNK)
+    assert asked == 1

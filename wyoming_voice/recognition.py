@@ -163,7 +163,11 @@ class Recognition:
             if all_here or held > _BEHIND:
                 pause.give_up()
         try:
-            await pause.follow(pcm)
+            async with asyncio.timeout(_AHEAD):  # one that is later than the pause it is to find is of no use
+                await pause.follow(pcm)
+        except TimeoutError:
+            _LOGGER.debug("No recognising ahead: what tells speech from silence is late")
+            pause.give_up()
         except WorkerLost as error:
             _LOGGER.debug("No recognising ahead: %s", error.text)
             pause.give_up()
