@@ -38,7 +38,8 @@ class Bridge:
     """Those that would last until the client closes."""
     known: set[object] = field(default_factory=set)
     """The connections that have sent a request."""
-    _requests: int = 0
+    _requests: set["asyncio.Task[object]"] = field(default_factory=set)
+    _cut: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -50,15 +51,35 @@ class Bridge:
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
-        """Count a request."""
-        self._requests += 1
+        """Count the request of this task."""
+        task = asyncio.current_task()
+        assert task is not None, "aiohttp has a task for each request"
+        self._requests.add(task)
         self.idle.clear()
         try:
             yield
         finally:
-            self._requests -= 1
+            self._requests.discard(task)
             if not self._requests:
                 self.idle.set()
+
+    @contextmanager
+    def told_of_the_end(self) -> Iterator[None]:
+        """Work for a request; raises EngineUnavailable where it is cut short since the server stops."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._cut or task is None:
+                raise  # the client has left
+            task.uncancel()
+            raise _stopping() from None
+
+    def cut_short(self) -> None:
+        """End what is under way: it takes longer than the server may."""
+        self._cut = True
+        for task in self._requests:
+            task.cancel()
 
     def drain(self) -> None:
         """Let nobody new in, and end the sessions as soon as what was asked in them is done."""
@@ -69,7 +90,11 @@ class Bridge:
     def admit(self) -> None:
         """Let a request for work in; raises EngineUnavailable while the server is stopping."""
         if self.draining:
-            raise EngineUnavailable("The server is stopping; try again in a moment.")
+            raise _stopping()
+
+
+def _stopping() -> EngineUnavailable:
+    return EngineUnavailable("The server is stopping; try again in a moment.")
 
 
 BRIDGE: Final = web.AppKey("bridge", Bridge)

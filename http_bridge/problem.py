@@ -10,7 +10,7 @@ from aiohttp import web
 
 from wyoming_voice.errors import Busy, Internal, TooLarge, VoiceError
 
-from .bridge import REQUEST_ID, STREAMING
+from .bridge import REQUEST_ID, STREAMING, bridge_of
 from .reply import json_reply
 
 _LOGGER = logging.getLogger(__name__)
@@ -93,7 +93,8 @@ def response(error: VoiceError) -> web.Response:
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn whatever a route raises into its reply; after the first byte has gone, break off, so that it shows."""
     try:
-        return await handler(request)
+        with bridge_of(request).told_of_the_end():
+            return await handler(request)
     except web.HTTPException as error:
         return _http_problem(error)
     except VoiceError as error:

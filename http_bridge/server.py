@@ -7,7 +7,7 @@ import secrets
 import ssl
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from typing import Final
 
@@ -57,6 +57,8 @@ ROUTES: Final = (
     *deepgram_listen.ROUTES,
 )
 _PRUNE_SECONDS: Final = 600.0
+_GOODBYE_SECONDS: Final = 0.5
+"""How long clients are told that the server does not wait for their requests."""
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _GUARD: Final = web.AppKey("guard", Guard)
 
@@ -109,13 +111,16 @@ class BridgeServer:
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     async def drain(self, seconds: float) -> None:
-        """Refuse new work from now on, and give the requests under way so many seconds to end."""
+        """Refuse new work from now on, and give the requests under way so many seconds to end; then tell them."""
         self._bridge.drain()
         try:
             async with asyncio.timeout(seconds):
                 await self._bridge.idle.wait()
         except TimeoutError:
-            _LOGGER.info("HTTP requests were still under way")
+            self._bridge.cut_short()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    await self._bridge.idle.wait()
 
 
 def build(bridge: Bridge) -> web.Application:

@@ -131,12 +131,13 @@ async def serve(
     await peer.prepare(request)
     request[STREAMING] = peer
     socket = Socket(peer, request, goodbye)
-    sessions = bridge_of(request).sessions
-    sessions.add(socket)
+    bridge = bridge_of(request)
+    bridge.sessions.add(socket)
     with suppress(Left), ExitStack() as stack:
-        stack.callback(sessions.discard, socket)
+        stack.callback(bridge.sessions.discard, socket)
         try:
-            await talk(socket)
+            with bridge.told_of_the_end():
+                await talk(socket)
         except VoiceError as error:
             if say_errors:
                 await socket.send({"type": "Error", "code": error.code, "message": error.text})
