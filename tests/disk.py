@@ -36,9 +36,9 @@ def refuse(folder: Path, how: str) -> str:
     return "No space left on device"
 
 
-def mend(folder: Path) -> None:
-    """Have a disk that was read-only be written again."""
-    subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
+def mend(folder: Path, kilobytes: int = 4096) -> None:
+    """Have a disk that was read-only, or full, take so much again."""
+    subprocess.run(["mount", "-o", f"remount,rw,size={kilobytes}k", str(folder)], check=True)
 
 
 @contextmanager

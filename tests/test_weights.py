@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 from aiohttp.web_request import Request
 
+from tests.disk import mend, small_disk
 from wyoming_voice import weights
 from wyoming_voice.download import Progress, fetch, is_whole, session
 from wyoming_voice.engines.table import engines
@@ -281,6 +282,23 @@ async def test_a_disk_without_room_is_told_of_before(hub: Hub, tmp_path: Path, m
     with pytest.raises(EngineUnavailable, match=r"has 100.5 MB free, and 1.0 MB are to come"):
         await bring(model_in(tmp_path))
     assert [path for path, _ in hub.asked] == []
+
+
+async def test_a_disk_that_others_fill_meanwhile_is_told_and_what_came_is_gone_on_with(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=10**9)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    with small_disk(tmp_path / "small", 512):
+        model = model_in(tmp_path / "small")
+        with pytest.raises(EngineUnavailable, match="No space left on device"):
+            await bring(model)
+        assert not model.folder.exists()
+        came = (unfinished(model.folder) / "model.safetensors.part").stat().st_size
+        mend(tmp_path / "small", 4096)
+        await bring(model)
+        assert ("model.safetensors", f"bytes={came}-") in hub.asked
+        assert there(model.folder) == NEEDED
 
 
 async def test_two_do_not_fetch_the_same(hub: Hub, tmp_path: Path) -> None:
