@@ -103,7 +103,7 @@ def speak(
     times, begun = Times(), time.perf_counter()
     waiting, speaking = deque(sorted(arrivals)), dict[Iterator[int], float | None]()
     while waiting or speaking:
-        while waiting and len(speaking) < talker.batches[-1] and waiting[0] <= time.perf_counter() - begun:
+        while waiting and len(speaking) < talker.steps.batches[-1] and waiting[0] <= time.perf_counter() - begun:
             speaking[packets(built, talker, codec, asked, frames)] = waiting.popleft()
         for client, came in list(speaking.items()):
             samples = next(client, None)
@@ -179,7 +179,7 @@ def parts(built: Built, batches: list[int], graphs: bool) -> Iterator[tuple[str,
                 stack.callback(spoken._release, stream)  # noqa: SLF001
             spoken._advance(streams[0])  # noqa: SLF001
             took = [
-                milliseconds(built, lambda: built.talker.model(inputs_embeds=asked.embeds, use_cache=True), 3),
+                milliseconds(built, lambda: spoken.steps.read(asked.embeds, 0), 3),  # noqa: B023 - it is called here
                 milliseconds(built, lambda: spoken._step(streams)),  # noqa: SLF001, B023 - it is called here
                 milliseconds(built, lambda: spoken._complete(streams)),  # noqa: SLF001, B023
             ]
@@ -247,16 +247,14 @@ def main() -> None:
     for way, count, make in ways(built, clients, graphs=graphs, compiles=arguments.compile):
         begun = time.perf_counter()
         spoken = make()
-        with torch.inference_mode():
-            spoken.prepare(asked.rest)
+        spoken.prepare(asked.rest)
         speak(built, spoken, codec, asked, frames=3, arrivals=[0.0] * count)
         ready = time.perf_counter() - begun
         times = speak(built, spoken, codec, asked, frames=arguments.frames, arrivals=[0.0] * count)
         row(way, times, f"{times.whole / audio / count:.2f}", f"{ready:.1f}")
     for rate in (float(rate) for rate in arguments.rates.split(",") if rate):
         spoken = talker(built, batch=_ROOM, graphs=graphs)
-        with torch.inference_mode():
-            spoken.prepare(asked.rest)
+        spoken.prepare(asked.rest)
         times = speak(built, spoken, codec, asked, frames=arguments.frames, arrivals=at_random(rate, _SECONDS))
         way = f"{rate:g} requests a second for {_SECONDS:g} s, a batch of {_ROOM} at most"
         row(way, times, f"{times.whole / audio / len(times.firsts):.2f}", "")

@@ -5,7 +5,8 @@ What is captured reads and writes tensors that stay where they are; whoever repl
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 import torch
 
@@ -16,10 +17,11 @@ _WARM: Final = 3  # runs before a capture, in which libraries choose their kerne
 Run = Callable[[], tuple[torch.Tensor, ...]]
 
 
-def captured(name: str, run: Run) -> Run:
+def captured(name: object, run: Run) -> Run | None:
     """Capture a function of no arguments that returns tensors; the returned one replays it into the same tensors.
 
-    Where the capture fails (an old driver, too little memory) the function itself is returned, and a line is logged.
+    None where the capture fails (an old driver, too little memory): a line is logged. All share one pool of memory:
+    they are never replayed at the same time, and what they return is copied before the next one.
     """
     try:
         side = torch.cuda.Stream()
@@ -29,14 +31,19 @@ def captured(name: str, run: Run) -> Run:
                 run()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph), torch.inference_mode():
+        with torch.cuda.graph(graph, pool=_pool()), torch.inference_mode():
             made = run()
     except RuntimeError as error:
-        _LOGGER.warning("no CUDA graph for the %s (%s): it runs step by step, more slowly", name, error)
-        return run
+        _LOGGER.warning("no CUDA graph of the step %s (%s): all run without, more slowly", name, error)
+        return None
 
     def replay() -> tuple[torch.Tensor, ...]:
         graph.replay()
         return made
 
     return replay
+
+
+@lru_cache(maxsize=1)
+def _pool() -> Any:
+    return torch.cuda.graph_pool_handle()

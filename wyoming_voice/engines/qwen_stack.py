@@ -29,6 +29,8 @@ class Span:
     read: slice
     mask: torch.Tensor | None = None
     """Which of the positions read count, shape (rows, 1, 1, n); None: all, each new token up to itself."""
+    row: torch.Tensor | None = None
+    """In place of ``rows``: the only one, shape (1,), which may change between runs."""
 
 
 class Stack:
@@ -72,6 +74,10 @@ class Stack:
         read = self._positions[:end]
         return Span(rows, positions, slice(0, len(read)), (read <= positions[:, None])[:, None, None])
 
+    def span_of(self, row: torch.Tensor, length: int) -> Span:
+        """Return the span of a whole prompt."""
+        return Span(slice(None), slice(0, length), slice(0, length), row=row)
+
     def take(self, cache: Any, row: int) -> None:
         """Copy the keys and values that the package's own prefill left in its cache."""
         for index, layer in enumerate(cache.layers):
@@ -84,7 +90,8 @@ class Stack:
         cos, sin = self._cos[span.write], self._sin[span.write]
         if isinstance(span.write, torch.Tensor):
             cos, sin = cos[:, None, None], sin[:, None, None]
-        write = (self._rows[: len(hidden)], span.write) if isinstance(span.write, torch.Tensor) else span.write
+        rows = self._rows[: len(hidden)] if isinstance(span.write, torch.Tensor) else span.row
+        write = span.write if rows is None else (rows, span.write)
         step = self._one if hidden.shape[1] == 1 and span.mask is not None else _layer
         for index, layer in enumerate(self._model.layers):
             kept = self.keys[index, span.rows], self.values[index, span.rows]
@@ -124,18 +131,20 @@ def _layer(
     query = _rotated(part.q_norm(part.q_proj(normed).view(shape)).transpose(1, 2), *turn)
     key = _rotated(part.k_norm(part.k_proj(normed).view(shape)).transpose(1, 2), *turn)
     value = part.v_proj(normed).view(shape).transpose(1, 2)
-    if isinstance(write, tuple):
-        rows, positions = write
-        keys[rows, :, positions], values[rows, :, positions] = key[:, :, 0], value[:, :, 0]
-    else:
+    if not isinstance(write, tuple):
         keys[:, :, write], values[:, :, write] = key, value
-    keys, values = keys[:, :, read], values[:, :, read]
+    elif isinstance(write[1], slice):
+        keys[write[0], :, write[1]], values[write[0], :, write[1]] = key, value
+    else:
+        keys[write[0], :, write[1]], values[write[0], :, write[1]] = key[:, :, 0], value[:, :, 0]
     if length == 1:
+        keys, values = keys[:, :, read], values[:, :, read]
         # The heads that share a key are queries of one head: nothing is repeated, and no kernel has to know.
         query = query.view(count, keys.shape[1], -1, part.head_dim)
         seen = scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=part.scaling)
     else:
-        keys, values = (kept.repeat_interleave(part.num_key_value_groups, 1) for kept in (keys, values))
+        # Several tokens are the first ones, and see each other only.
+        keys, values = (new.repeat_interleave(part.num_key_value_groups, 1) for new in (key, value))
         seen = scaled_dot_product_attention(query, keys, values, is_causal=True, scale=part.scaling).transpose(1, 2)
     hidden = hidden + part.o_proj(seen.reshape(count, length, -1))
     return hidden + layer.mlp(layer.post_attention_layernorm(hidden))

@@ -13,13 +13,11 @@ from typing import Any, Final
 import torch
 
 from .qwen_draw import Sampling
-from .qwen_graph import Run, captured
-from .qwen_stack import Stack
+from .qwen_step import Steps
 
 CAPACITY: Final = 2048
 """Tokens of a prompt and the frames that follow it: 30 s of a reference, its text, and more than a minute of speech."""
 _LEAST: Final = 2  # frames before the end may be said, as in the package
-_ENDS: Final = (256, 512, 1024)  # tokens that a fixed step looks back on: it reads them all, said or not
 _INDICES: Final = 1024  # sets of rows whose numbers are kept where the model is
 
 
@@ -80,51 +78,23 @@ class Talker:
         compiles: bool = False,
         masked: bool = False,
     ) -> None:
-        """Take the package's ``talker`` over; ``masked`` runs the steps that graphs capture without capturing them."""
-        self._package = package
-        self._config = package.config
+        """Take the package's ``talker`` over; see :class:`Steps` for what it may do faster."""
+        self.steps = Steps(package, batch=batch, capacity=capacity, graphs=graphs, compiles=compiles, masked=masked)
         self._head = package.codec_head
-        self._predictor = package.code_predictor
-        self._talk = Stack(package.model, capacity, batch)
-        self._predict = Stack(package.code_predictor.model, self._config.num_code_groups, batch)
-        self._fixed = masked or graphs or compiles
-        """Whether steps run from the first row on, over all that there is room for: shapes do not change."""
-        self._ends = [capacity] if compiles else [*(end for end in _ENDS if end < capacity), capacity]
-        self._graphs = graphs
-        self._replays: dict[object, Run] = {}
-        self._codes = self._config.num_code_groups
-        with torch.inference_mode():
-            self._make_room(batch)
+        self._end = package.config.codec_eos_token_id
         self._streams: list[_Stream] = []
         self._free = set(range(batch))
-        self._index = lru_cache(_INDICES)(lambda rows: torch.tensor(rows, device=self._head.weight.device))
-        self.compiled = compiles and self._talk.compile() and self._predict.compile()
-        """Whether layers run as ``torch.compile`` made them."""
-
-    def _make_room(self, batch: int) -> None:
-        """Make what steps read and write, a row for each stream; a captured step finds it in the same place."""
-        weight, rest = self._head.weight, self._predictor.config.vocab_size
-        vocabulary = self._config.vocab_size
-        self._hidden = weight.new_zeros(batch, 1, weight.shape[1])
-        self._embeds = torch.zeros_like(self._hidden)
-        self._position = weight.new_zeros(batch, dtype=torch.long)
-        self._first = torch.zeros_like(self._position)
-        self._noise = weight.new_ones(batch, vocabulary, dtype=torch.float32)
-        self._noises = weight.new_ones(batch, self._codes - 1, rest, dtype=torch.float32)
-        self._said = weight.new_zeros(batch, vocabulary, dtype=torch.bool)
-        self._barred = torch.arange(vocabulary, device=weight.device) >= vocabulary - 1024
-        self._barred[self._config.codec_eos_token_id] = False
-
-    @property
-    def batches(self) -> Sequence[int]:
-        """How many rows a captured or compiled step may have: powers of two, and all."""
-        most = len(self._position)
-        return [*(2**power for power in range((most - 1).bit_length())), most]
+        vocabulary, device = package.config.vocab_size, self._head.weight.device
+        with torch.inference_mode():
+            self._said = torch.zeros(batch, vocabulary, dtype=torch.bool, device=device)
+            self._barred = torch.arange(vocabulary, device=device) >= vocabulary - 1024
+            self._barred[self._end] = False
+        self._index = lru_cache(_INDICES)(lambda rows: torch.tensor(rows, device=device))
 
     @property
     def capacity(self) -> int:
         """Tokens and frames that one prompt may come to."""
-        return self._talk.capacity
+        return self.steps.capacity
 
     def frames(self, prompt: Prompt, seed: int, most: int) -> Iterator[tuple[int, torch.Tensor]]:
         """Yield frames until the talker says that it has ended, at most ``most``: the first code, and all 16 of them.
@@ -155,26 +125,19 @@ class Talker:
     def prepare(self, sampling: Sampling) -> None:
         """Compile and capture every step that there will be, so that no request waits for it; with no stream open."""
         assert not self._streams, "rows that nobody uses are written to"
-        if self._fixed:
-            with torch.inference_mode():
-                for batch in self.batches:
-                    for end in self._ends:
-                        self._talk_fixed(slice(0, batch), end)
-                    self._predict_fixed(slice(0, batch), sampling)
+        self.steps.prepare(sampling)
 
     def _begin(self, prompt: Prompt, seed: int) -> _Stream:
-        """Have the package read the prompt, with the attention that was asked for."""
-        seen = self._package.model(inputs_embeds=prompt.embeds, use_cache=True)
-        draws = torch.Generator(self._noise.device).manual_seed(seed)
         row = min(self._free)
-        self._free.remove(row)
+        hidden = self.steps.read(prompt.embeds, row)
+        draws = torch.Generator(hidden.device).manual_seed(seed)
         stream = _Stream(prompt, row, prompt.embeds.shape[1], draws)
-        self._talk.take(seen.past_key_values, row)
-        self._hidden[row] = seen.last_hidden_state[0, -1:]
+        self.steps.hidden[row] = hidden[0]
+        self.steps.position[row] = stream.position
         self._said[row] = False
-        self._position[row] = stream.position
+        self._free.remove(row)
         self._streams.append(stream)
-        self._streams.sort(key=lambda one: one.row)
+        self._streams.sort(key=lambda one: one.row)  # as what a step returns
         return stream
 
     def _release(self, stream: _Stream) -> None:
@@ -196,104 +159,57 @@ class Talker:
             self._step(going)
         told = self._say(due)
         for stream, code in zip(due, told, strict=True):
-            stream.ended = code == self._config.codec_eos_token_id
+            stream.ended = code == self._end
             stream.count += 1
         if saying := [one for one in due if not one.ended]:
-            codes = [code for code in told if code != self._config.codec_eos_token_id]
+            codes = [code for code in told if code != self._end]
             for stream, code, frame in zip(saying, codes, self._complete(saying), strict=True):
                 stream.frame = code, frame
 
     def _step(self, going: Sequence[_Stream]) -> None:
         """Feed the talker the frames just said."""
-        rows, end = self._rows(going), max(one.position for one in self._streams) + 1
-        if self._fixed:
-            made = self._talk_fixed(rows, next(most for most in self._ends if most >= end))
-        elif len(going) == rows.stop - rows.start == 1:
-            made = self._talk.run(self._embeds[rows], self._talk.span(rows, going[0].position))
-        else:
-            made = self._talk_step(rows, end)
+        steps, rows = self.steps, self._rows(going)
+        made = steps.talk(rows, max(one.position for one in going) + 1)
         here, there = self._of(going, rows)
-        self._hidden[here] = made[there]
-        self._position[here] += 1
+        steps.hidden[here] = made[there]
+        steps.position[here] += 1
         for stream in going:
             stream.position += 1
 
-    def _talk_fixed(self, rows: slice, end: int) -> torch.Tensor:
-        (made,) = self._run(("talker", rows.stop, end), lambda: (self._talk_step(rows, end),))
-        return made
-
-    def _talk_step(self, rows: slice, end: int) -> torch.Tensor:
-        return self._talk.run(self._embeds[rows], self._talk.span_at(rows, self._position[rows], end))
-
     def _say(self, due: Sequence[_Stream]) -> list[int]:
         """Draw the first code of a frame; the order of the changes to its scores is that of transformers."""
-        prompt, rows, end = due[0].prompt, self._rows(due), self._config.codec_eos_token_id
-        scores = self._head(self._hidden[rows])[:, 0].float()
+        steps, prompt, rows = self.steps, due[0].prompt, self._rows(due)
+        scores = self._head(steps.hidden[rows])[:, 0].float()
         penalty, said = prompt.repetition_penalty, self._said[rows]
         scores = torch.where(said, torch.where(scores < 0, scores * penalty, scores / penalty), scores)
         scores = scores.masked_fill(self._barred, -torch.inf)
         for stream in due:
-            self._noise[stream.row].exponential_(generator=stream.draws)
+            steps.noise[stream.row].exponential_(generator=stream.draws)
             if stream.count < _LEAST:
-                scores[stream.row - rows.start, end] = -torch.inf
-        first = prompt.first.draw(scores, self._noise[rows])
+                scores[stream.row - rows.start, self._end] = -torch.inf
+        first = prompt.first.draw(scores, steps.noise[rows])
         here, there = self._of(due, rows)
-        self._first[here] = first[there]
+        steps.first[here] = first[there]
         self._said[here] |= torch.nn.functional.one_hot(first[there], self._said.shape[1]).bool()
         told = first.tolist()
         return [told[stream.row - rows.start] for stream in due]
 
     def _complete(self, saying: Sequence[_Stream]) -> list[torch.Tensor]:
         """Have the predictor say the other codes; returns all of each stream, shape (16,)."""
-        sampling, rows = saying[0].prompt.rest, self._rows(saying)
+        steps, rows = self.steps, self._rows(saying)
         for stream in saying:
-            self._noises[stream.row].exponential_(generator=stream.draws)
-        codes, embeds = self._predict_fixed(rows, sampling)
+            steps.noises[stream.row].exponential_(generator=stream.draws)
+        codes, embeds = steps.predict(rows, saying[0].prompt.rest)
         here, there = self._of(saying, rows)
-        self._embeds[here] = embeds[there] + torch.cat([stream.more for stream in saying])
+        steps.embeds[here] = embeds[there] + torch.cat([stream.more for stream in saying])
         return list(codes[there].clone())
 
-    def _predict_fixed(self, rows: slice, sampling: Sampling) -> tuple[torch.Tensor, ...]:
-        return self._run(("predictor", rows.stop, sampling), lambda: self._predict_codes(rows, sampling))
-
-    def _predict_codes(self, rows: slice, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the frames, shape (rows, 16), and the sums of their codes' embeddings, shape (rows, 1, width)."""
-        predictor, first = self._predictor, self._first[rows]
-        embedded = self._package.model.codec_embedding(first)[:, None]
-        total, codes = embedded, [first]
-        tokens, position = torch.cat([self._hidden[rows], embedded], dim=1), 0
-        for index in range(self._codes - 1):
-            span = self._predict.span(rows, position, tokens.shape[1])
-            hidden = self._predict.run(predictor.small_to_mtp_projection(tokens), span)
-            position += tokens.shape[1]
-            scores = predictor.lm_head[index](hidden[:, -1]).float()
-            code = sampling.draw(scores, self._noises[rows, index])
-            tokens = predictor.model.codec_embedding[index](code)[:, None]
-            total = total + tokens
-            codes.append(code)
-        return torch.stack(codes, dim=1), total
-
     def _rows(self, streams: Sequence[_Stream]) -> slice:
-        """Return the rows that a step is run on, for these streams or more of them.
-
-        A stream that is passed over does no harm: it writes what it will write again, in the same place.
-        """
-        rows = [stream.row for stream in streams]
-        if not self._fixed:
-            return slice(min(rows), max(rows) + 1)
-        return slice(0, next(batch for batch in self.batches if batch > max(rows)))
+        return self.steps.rows([stream.row for stream in streams])
 
     def _of(self, streams: Sequence[_Stream], rows: slice) -> tuple[Any, Any]:
-        """Return where the streams are among all rows, and where among those that a step was run on."""
+        """Return where the streams are among all rows, and where among those that a step is run on."""
         if len(streams) == rows.stop - rows.start:
             return rows, slice(None)
         here = self._index(tuple(stream.row for stream in streams))
         return here, here - rows.start
-
-    def _run(self, key: object, step: Run) -> tuple[torch.Tensor, ...]:
-        """Run a step, or replay the graph that was captured of it when it was first needed."""
-        if not self._graphs:
-            return step()
-        if key not in self._replays:
-            self._replays[key] = captured(f"step {key}", step)
-        return self._replays[key]()

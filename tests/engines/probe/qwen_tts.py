@@ -197,19 +197,19 @@ def broken(models: Path, _recording: str) -> object:
     model = load(models, "custom_voice", device="cpu")
     prompt = model.writer.speaker(TEXT, "russian", "ryan", None)
     talker = Talker(model.package.model.talker, batch=2)
-    both, predict = [talker.frames(prompt, seed, 30) for seed in range(2)], talker._predict_codes
+    both, predict = [talker.frames(prompt, seed, 30) for seed in range(2)], talker.steps.predict
 
     def fail(*_arguments: object) -> Any:
         raise RuntimeError("out of memory")
 
     found: list[object] = [[len(next(frames)[1]) for frames in both] for _ in range(2)]
-    talker._predict_codes = fail  # type: ignore[method-assign]
+    talker.steps.predict = fail  # type: ignore[method-assign]
     for frames in both:
         try:
             found.append([len(codes) for _, codes in frames])
         except RuntimeError as error:
             found.append(str(error))
-    talker._predict_codes = predict  # type: ignore[method-assign]
+    talker.steps.predict = predict  # type: ignore[method-assign]
     found.append(len(list(talker.frames(prompt, 0, 3))))
     return found
 
@@ -247,7 +247,7 @@ def compiling(models: Path, _recording: str) -> object:
                 both = list(zip(*(talker.frames(prompt, 0, FRAMES) for _ in range(2)), strict=True))
             equal = all([frames[row][1].tolist() for frames in both] == plain for row in range(2))
             compiled = torch._dynamo.utils.counters["stats"]["unique_graphs"]
-            found[name] = {"equal": equal, "compiled": talker.compiled, "graphs": compiled, "said": list(said)}
+            found[name] = {"equal": equal, "compiled": talker.steps.compiled, "graphs": compiled, "said": list(said)}
     return found
 
 
