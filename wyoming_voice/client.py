@@ -21,7 +21,7 @@ from .server import parse_uri
 from .wire import EventLimits, EventParser, encode
 
 _READ_BYTES: Final = 256 * 1024
-_SEND_BYTES: Final = 64 * 1024
+_SEND_BYTES: Final = 256 * 1024  # of a recording in one event: a quarter of what servers take by default
 _LIMITS: Final = EventLimits(header=64 * 1024, data=4 * 1024 * 1024, payload=4 * 1024 * 1024)
 _CONNECT_SECONDS: Final = 5.0
 

@@ -35,6 +35,11 @@ class Pause:
         return 0.0 if self._spoken is None or self._file else self._silent
 
     @property
+    def judged(self) -> bool:
+        """Whether the detector is still asked."""
+        return not self._file
+
+    @property
     def nobody(self) -> bool:
         """Whether nobody has spoken yet."""
         return self._spoken is None

@@ -162,6 +162,8 @@ class Recognition:
             all_here = listening.audio.closed and (self._ahead is None or held > _LATE)
             if all_here or held > _BEHIND:
                 pause.give_up()
+        if not pause.judged:
+            return
         try:
             async with asyncio.timeout(_AHEAD):  # one that is later than the pause it is to find is of no use
                 await pause.follow(pcm)
