@@ -99,6 +99,20 @@ def test_language_that_no_engine_speaks_with_a_cloned_voice_is_refused() -> None
             catalogue().able("clone", engine, ["fi"])
 
 
+def test_settings_that_name_a_voice_which_is_not_there_are_told_of_with_a_guess() -> None:
+    settings = Settings(languages=("ru", "en"), voice="rhvoice-elana", voices={"en": "Alan", "ru": "nobody"})
+    voices = [replace(voice("rhvoice-elena", "ru"), voice="elena"), replace(voice("rhvoice-alan", "en"), voice="alan")]
+    told = replace(catalogue(*voices), settings=settings).mistaken
+    assert list(told) == ["voice", "voices.ru"]
+    assert told["voice"].startswith("There is no voice 'rhvoice-elana'. Did you mean 'rhvoice-elena'?")
+    assert "Did you mean 'rhvoice-elena'?" in catalogue(*voices)._unknown("elana").text
+    elsewhere = Place("kitchen", EngineSettings(uri=("tcp://192.0.2.1:1",)), None, {}, None)
+    silent = replace(catalogue(*voices), settings=settings, places={"kitchen": elsewhere})
+    assert silent.mistaken == {}
+    heard = replace(voices[0], engine="kitchen")
+    assert "voice" in replace(silent, voices=[voices[1], replace(heard, name="x", voice="x")]).mistaken
+
+
 @pytest.mark.parametrize("choice", [VoiceChoice("x" * 30_000_000), VoiceChoice(language="x" * 30_000_000)])
 def test_endless_name_costs_little_and_is_not_repeated(choice: VoiceChoice) -> None:
     found = catalogue(voice("anna", "ru"))

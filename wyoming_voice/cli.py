@@ -206,4 +206,4 @@ def _voices_parser(commands: "argparse._SubParsersAction[_Parser]", common: _Par
     preview.add_argument("text", nargs="?", help="what to say")
     preview.add_argument("-o", "--output", metavar="FILE", help="write a file instead")
     remove = actions.add_parser("remove", parents=[late], help="remove a voice of your own")
-    remove.add_argument("name", metavar="NAME")
+    remove.add_argument("name", metavar="NAME", help="see `voices`")

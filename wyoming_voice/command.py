@@ -59,7 +59,7 @@ async def say(settings: Settings, chosen: argparse.Namespace) -> int:
     if chosen.ref_dir:
         recordings += folder_of_pairs(Path(chosen.ref_dir))
     utterance = Utterance(
-        text=once(sys.stdin.read() if chosen.text is None else chosen.text),
+        text=once(chosen.text if chosen.text is not None else written()),
         voice=VoiceChoice(chosen.voice, chosen.language, chosen.speaker, description=chosen.description),
         style=chosen.style,
         speed=_factor(chosen.speed, "--speed"),
@@ -73,6 +73,13 @@ async def say(settings: Settings, chosen: argparse.Namespace) -> int:
             choice = replace(utterance.voice, references=references)
             await speak(app, replace(utterance, voice=choice), target)
     return 0
+
+
+def written() -> str:
+    """Read a text from standard input; says so to whoever would have to type it."""
+    if sys.stdin.isatty():
+        print("Type the text, then Ctrl-D.", file=sys.stderr)
+    return sys.stdin.read()
 
 
 def patient(settings: Settings) -> Settings:
@@ -180,7 +187,7 @@ async def _counted(audio: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     seconds = 0.0
     async for pcm in audio:
         seconds += len(pcm) / HEARD.byte_rate
-        _progress(f"{seconds / 60:.1f} min heard")
+        _progress(f"{seconds / 60:.1f} min heard" if seconds >= 60 else f"{seconds:.0f} s heard")
         yield pcm
 
 

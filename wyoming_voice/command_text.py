@@ -25,6 +25,8 @@ async def text(settings: Settings, chosen: argparse.Namespace) -> int:
         switched = settings.text.model_copy(update={"normalize": chosen.normalize})
         settings = settings.model_copy(update={"text": switched})
     stand_in = _stand_in(settings, chosen.engine)
+    if chosen.text is None and sys.stdin.isatty():
+        print("Type a text and Enter; Ctrl-D ends it.", file=sys.stderr)
     async with open_app(patient(settings)) as app:
         await app.voices.look()
         for line in sys.stdin if chosen.text is None else [chosen.text]:

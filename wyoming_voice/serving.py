@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import gc
+import re
 import resource
 import signal
 import sys
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _OTHER_DESCRIPTORS: Final = 512
 """For workers, files and libraries."""
+
+
+_SOON: Final = 0.1  # seconds that need no explanation
 
 
 class Door(Protocol):
@@ -61,10 +65,17 @@ async def serve(settings: Settings, chosen: argparse.Namespace) -> int:
                 await _drain(server, [door for door in (bridge, mqtt) if door], settings.server.drain_timeout, signals)
         except OSError as error:
             raise BadRequest(
-                f"Cannot listen: {error.strerror or error}. Is it running already? "
+                f"Cannot listen{_where(error)}. Is it running already? "
                 "Other addresses: --uri tcp://0.0.0.0:PORT --http HOST:PORT"
             ) from error
     return 0
+
+
+def _where(error: OSError) -> str:
+    """Say where nobody can listen, and why, of what asyncio says in a roundabout way."""
+    said = error.strerror or str(error)
+    bound = re.search(r"\('([^']+)', (\d+)[^)]*\): (.+)", said)
+    return f" at {bound[1]}:{bound[2]}: {bound[3]}" if bound else f": {said}"
 
 
 def _allow_descriptors(wanted: int) -> None:
@@ -97,9 +108,11 @@ async def _open_mqtt(app: App, stack: AsyncExitStack) -> "MqttDoor | None":
 async def _drain(
     server: Server, others: Sequence[Door], seconds: float, signals: "asyncio.Queue[signal.Signals]"
 ) -> None:
-    print(f"Stopping: what is being spoken has {seconds:g} s to finish; once more ends it now.", file=sys.stderr)
     drained = asyncio.create_task(_drain_doors([server, *others], seconds), name="drain")
     again = asyncio.create_task(signals.get(), name="second signal")
+    done, _ = await asyncio.wait([drained, again], timeout=_SOON, return_when=asyncio.FIRST_COMPLETED)
+    if not done:
+        print(f"Stopping: what is being spoken has {seconds:g} s to finish; once more ends it now.", file=sys.stderr)
     await asyncio.wait([drained, again], return_when=asyncio.FIRST_COMPLETED)
     for task in (drained, again):
         task.cancel()
@@ -117,6 +130,7 @@ def _announce(app: App, server: Server, bridge: "BridgeServer | None") -> None:
         *([] if bridge is None else [f"  web page and HTTP API: {bridge.url}"]),
         *_speaks(catalogue),
         *_hears(catalogue),
+        *(f"  {key}: {sentence}" for key, sentence in catalogue.mistaken.items()),
         _next(server.uris[0].rpartition(":")[2]),
         'Or: ./run.sh say "Привет, мир!"   ./run.sh voices   ./run.sh doctor',
     ]

@@ -13,12 +13,12 @@ from .config import Settings
 from .engines.protocol import Segment
 from .engines.table import EngineSpec, Task, environment
 from .environment import is_made_of, look, requirements
-from .errors import EngineUnavailable, UnknownVoice, VoiceError
+from .errors import EngineUnavailable, VoiceError
 from .launch import Cluster, ProcessLauncher
 from .listening import HEARD
 from .machine import Finding, milliseconds
 from .port import ask
-from .voices import Catalogue, Place, Voice, VoiceChoice, first_of, matches
+from .voices import Catalogue, Place, Voice, first_of, matches
 
 _WORDS: Final = {"ru": "Проверка.", "en": "Hello.", "uk": "Перевірка.", "de": "Hallo.", "fr": "Bonjour.", "es": "Hola."}
 """What an engine is asked to say; its other languages get a number."""
@@ -169,12 +169,8 @@ def languages(catalogue: Catalogue) -> Iterator[Finding]:
         yield Finding("✓" if voice and ready else "!", f"{language}: {speaks}; {hears}")
     if not able:
         yield Finding("✗", "nothing speaks or hears any of your languages yet. Run: ./run.sh engines install espeak")
-    for key, name in [("voice", settings.voice), *((f"voices.{code}", name) for code, name in settings.voices.items())]:
-        try:
-            if name is not None and catalogue.voices:
-                catalogue.voice(VoiceChoice(name))
-        except UnknownVoice as error:
-            yield Finding("✗", f"{key}: {error.text}")
+    for key, sentence in catalogue.mistaken.items():
+        yield Finding("✗", f"{key}: {sentence}")
 
 
 def _would(catalogue: Catalogue, task: Task, language: str | None = None) -> str:

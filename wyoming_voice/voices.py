@@ -198,6 +198,18 @@ class Catalogue:
         return voice or self.speaking(self.settings.languages[0]) or (ready or self.voices)[0]
 
     @cached_property
+    def mistaken(self) -> Mapping[str, str]:
+        """Say of each key of the settings that names a voice which is not there that it does.
+
+        Nothing while there is no voice at all, or a server elsewhere has not said yet what it has.
+        """
+        wished = {"voice": self.settings.voice, **{f"voices.{tag}": name for tag, name in self.settings.voices.items()}}
+        known = {voice.engine for voice in self.voices} | {model.engine for model in self.models}
+        if not self.voices or any(place.settings.uri and place.name not in known for place in self.places.values()):
+            return {}
+        return {key: self._unknown(name).text for key, name in wished.items() if name and self._named(name) is None}
+
+    @cached_property
     def spoken(self) -> Sequence[str]:
         """The languages that there are voices for."""
         return sorted({language for voice in self.voices for language in voice.languages})
@@ -241,8 +253,9 @@ class Catalogue:
         return next((voice for voice in [*wished, *exact, *able] if voice in able), None)
 
     def _unknown(self, name: str) -> UnknownVoice:
-        close = get_close_matches(name, [voice.name for voice in self.voices], n=1) if len(name) <= _LONGEST else []
-        guess = f" Did you mean '{close[0]}'?" if close else ""
+        known = {called: voice.name for voice in self.voices for called in (voice.voice, voice.name)}
+        close = get_close_matches(name, known, n=1) if len(name) <= _LONGEST else []
+        guess = f" Did you mean '{known[close[0]]}'?" if close else ""
         return UnknownVoice(f"There is no voice '{name[:_LONGEST]}'.{guess} `./run.sh voices` lists them.")
 
     def advice(self, task: Task) -> str:

@@ -133,6 +133,13 @@ async def test_the_voice_set_for_everybody_speaks_and_those_set_for_languages(tm
         assert asked(server)[0] == "ru"
 
 
+async def test_a_voice_that_is_set_and_not_there_is_told_of_at_the_start_and_another_one_speaks(tmp_path: Path) -> None:
+    async with run_server(tmp_path, only_fakes(tmp_path, voice="fake-run")) as server:
+        await ask(server, say("Добрый вечер."))
+        assert asked(server)[0] == "ru"
+    assert "  voice: There is no voice 'fake-run'. Did you mean 'fake-ru'? `./run.sh voices` lists them." in server.said
+
+
 async def test_a_server_that_cannot_speak_says_what_to_run(tmp_path: Path) -> None:
     engines = {name: {"enabled": False} for name in ("rhvoice", "espeak", "moonshine", "faster-whisper")}
     async with run_server(tmp_path, {"engines": engines}, fake=False) as server:
