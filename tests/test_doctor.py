@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pty
+import re
 import shutil
 import signal
 import socket
@@ -30,6 +31,7 @@ from wyoming_voice.errors import EngineUnavailable
 from wyoming_voice.wire import encode
 
 from .conftest import ROOT
+from .engines.humming import hum
 from .process import DEADLINE, FAKE, only_fakes, run_server
 
 WHO = Attribution(name="somebody", url="https://example.org")
@@ -196,6 +198,33 @@ async def test_an_engine_that_is_there_and_does_not_load_is_found(
     assert report.line("fake: ").startswith("✗")
     assert said in report.line("fake: ")
     assert report.line("fake-ears: ").startswith("✓")
+
+
+async def test_an_engine_that_clones_is_tried_with_the_voice_that_was_made(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "voices" / "anna"
+    folder.mkdir(parents=True)
+    hum(folder / "reference.flac")
+    (folder / "voice.yml").write_text("references: [{audio: reference.flac, text: Hm}]\nengine: fake\n", "utf-8")
+    fake = {"languages": ["fi"], "options": {"abilities": ["clone"], "log": str(tmp_path / "log")}}
+    report = await doctor(tmp_path, config_for(tmp_path, engines=engines(tmp_path, fake=fake)))
+    assert re.search(r"^✓ fake: loads in .* speaks [\d.]+ s with anna", report.line("fake: "))
+    assert "made of ['6.0 Hm'] None None" in (tmp_path / "log").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("ability", "said"),
+    [
+        ("clone", "has no voice until one is made of a recording: ./run.sh voices add NAME --audio FILE"),
+        ("design", "s with a voice in words"),
+    ],
+)
+async def test_an_engine_without_a_voice_yet_works_where_it_can_be_given_one(
+    tmp_path: Path, ability: str, said: str
+) -> None:
+    fake = {"languages": ["fi"], "options": {"abilities": [ability], "log": str(tmp_path / "log")}}
+    report = await doctor(tmp_path, config_for(tmp_path, engines=engines(tmp_path, fake=fake)))
+    assert report.line("fake: ").startswith("✓ fake: loads in ")
+    assert said in report.line("fake: ")
 
 
 async def test_an_engine_that_is_set_up_and_not_installed_is_a_failure(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """Let each engine work once, and see what becomes of the user's languages: being there is not yet working."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -14,6 +15,7 @@ from .engines.protocol import Segment
 from .engines.table import EngineSpec, Task, environment
 from .environment import is_made_of, look, requirements
 from .errors import EngineUnavailable, VoiceError
+from .invocation import PROGRAM
 from .launch import Cluster, ProcessLauncher
 from .listening import HEARD
 from .machine import Finding, milliseconds
@@ -107,14 +109,18 @@ async def _at(place: Place, uri: str) -> Finding:
 async def _here(place: Place, spec: EngineSpec, catalogue: Catalogue, launcher: ProcessLauncher, where: str) -> Finding:
     voices = [voice for voice, _ in catalogue.offered if voice.engine == place.name]
     voices = voices or [voice for voice in catalogue.voices if voice.engine == place.name]
-    if spec.task == "tts" and not voices:
+    if spec.task == "tts" and not voices and not place.abilities & {"clone", "design"}:
         reason = f"none was found, or engines.{place.name}.languages leaves none"
         return Finding("!", f"{place.name}: is installed, but offers no voice: {reason}{where}")
+    asked = _asked(place, voices)
     started = monotonic()
     async with _started(place, spec, launcher, cluster_of(catalogue.settings, place)) as uri:
         loaded = monotonic()
-        if spec.task == "tts":
-            did = await _speak(voices[0], uri, place.settings.step_timeout)
+        if spec.task == "tts" and asked is None:
+            took = f"loads in {milliseconds(loaded - started)}; it has no voice until one is made of a recording"
+            return Finding("✓", f"{place.name}: {took}: {PROGRAM} voices add NAME --audio FILE{where}")
+        if asked is not None:
+            did = await _speak(*asked, uri, place.settings.step_timeout)
         elif spec.task == "text":
             rewritten = await client.rewrite(uri, _WORDS["ru"], "ru", place.settings.step_timeout)
             did = f"writes '{rewritten}'"
@@ -127,13 +133,23 @@ async def _here(place: Place, spec: EngineSpec, catalogue: Catalogue, launcher: 
     return Finding("✓", f"{place.name}: {took}{where}")
 
 
-async def _speak(voice: Voice, uri: str, step_timeout: float) -> str | None:
+def _asked(place: Place, voices: Sequence[Voice]) -> tuple[Segment, str] | None:
+    """Return a word to be spoken, and the name of the voice; None: there is no voice that could."""
+    if voices:
+        voice, language = voices[0], voices[0].languages[0]
+        segment = Segment(_WORDS.get(language.partition("-")[0], "1, 2, 3."), voice.voice, language)
+        made = replace(segment, references=voice.references, description=voice.design, seed=voice.seed)
+        return made, voice.name
+    if "design" in place.abilities:
+        return Segment(_WORDS["en"], "", "en", description="A calm voice."), "a voice in words"
+    return None
+
+
+async def _speak(segment: Segment, name: str, uri: str, step_timeout: float) -> str | None:
     """Have a word spoken; None: no sound came."""
-    language = voice.languages[0]
-    segment = Segment(_WORDS.get(language.partition("-")[0], "1, 2, 3."), voice.voice, language)
     async with client.synthesize(uri, segment, step_timeout) as audio, aclosing(audio):
         seconds = sum([chunk.seconds async for chunk in audio])
-    return f"speaks {seconds:.1f} s with {voice.name}" if seconds else None
+    return f"speaks {seconds:.1f} s with {name}" if seconds else None
 
 
 async def _hear(spec: EngineSpec, uri: str, step_timeout: float) -> str:
