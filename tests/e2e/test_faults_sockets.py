@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+import psutil
 import pytest
 import pytest_asyncio
 import soundfile
 import soxr
 
 from tests.bridge.door import Door, form, open_door, recording
-from tests.e2e.dialogue import ask, loud, record, refused, say, transcript, words
+from tests.e2e.dialogue import answer, ask, loud, record, refused, say, transcript, words
 from tests.e2e.faults import CODES, HEARING, SPEAKING, Outcome, spoken
 from tests.mqtt.broker import AVAILABILITY, PREFIX, config, open_broker
-from tests.process import DEADLINE, ServerProcess, log_line, only_fakes, run_server
+from tests.process import DEADLINE, ServerProcess, log_line, only_fakes, run_server, until
 from tests.reference import recording as reference
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -37,7 +38,7 @@ async def door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
 
 
 async def to_the_end(socket: aiohttp.ClientWebSocketResponse) -> Came:
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(2 * DEADLINE):  # what hangs is found within DEADLINE
         came: Came = [
             message.data if message.type is aiohttp.WSMsgType.BINARY else json.loads(message.data)
             async for message in socket
@@ -54,9 +55,18 @@ async def speak(client: aiohttp.ClientSession, url: str, text: str) -> Came:
         return await to_the_end(socket)
 
 
-async def listen(client: aiohttp.ClientSession, url: str, prompt: str = "") -> Came:
+def spoken_pcm() -> bytes:
+    """Speak with eSpeak: what tells speech from silence has to take it for speech."""
     heard, rate = soundfile.read(io.BytesIO(reference()), dtype="int16")
-    pcm = soxr.resample(heard, rate, 16_000).tobytes()
+    return bytes(soxr.resample(heard, rate, 16_000).tobytes())
+
+
+def _is_final(message: dict[str, Any] | bytes) -> bool:
+    return isinstance(message, dict) and message["type"] == "Final" and "seconds at" in message["text"]
+
+
+async def listen(client: aiohttp.ClientSession, url: str, prompt: str = "") -> Came:
+    pcm = spoken_pcm()
     async with client.ws_connect(url + LISTEN, params={"prompt": prompt}) as socket:
         for start in range(0, len(pcm), 6400):
             await socket.send_bytes(pcm[start : start + 6400])
@@ -92,11 +102,43 @@ async def test_a_fault_while_a_socket_speaks(door: Door, text: str) -> None:
 @pytest.mark.parametrize("prompt", HEARING)
 async def test_a_fault_while_a_socket_hears(door: Door, prompt: str) -> None:
     came = await listen(door.client, door.url, prompt.replace("falter ears", "falter socket"))
-    finals = [message["text"] for message in came if isinstance(message, dict) and message["type"] == "Final"]
     wanted: Outcome = "error" if HEARING[prompt] is None else "right"
-    assert outcome(came, right=any("seconds at" in text for text in finals)) == wanted, came
+    assert outcome(came, right=any(map(_is_final, came))) == wanted, came
     came = await listen(door.client, door.url)
     assert outcome(came, right=True) == "right"
+
+
+@pytest.mark.parametrize("how", ["kill", "suspend"])
+async def test_what_tells_speech_from_silence_is_lost_while_it_listens(door: Door, how: str) -> None:
+    sound = spoken_pcm()
+    awake = record(loud(1.0), language="en", context={"endpointing": True})
+    assert transcript(await ask(door.server, *awake))
+    async with door.client.ws_connect(door.url + LISTEN) as socket, door.server.client() as client:
+        client.read_timeout = 2 * DEADLINE
+        first, opening, *rest = record(sound, size=6400, language="en", context={"endpointing": True})
+        for event in (first, opening, *rest[:10]):
+            await client.write_event(event)
+        await socket.send_bytes(sound[:64_000])
+        async with asyncio.timeout(DEADLINE):
+            while (await socket.receive_json())["type"] != "SpeechStarted":
+                pass
+        children = psutil.Process(door.server.process.pid).children()
+        (detector,) = [child for child in children if "wyoming_voice.engines.activity" in child.cmdline()]
+        getattr(detector, how)()
+        await socket.send_bytes(sound[64_000:])
+        await socket.send_json({"type": "Close"})
+        for event in rest[10:]:
+            await client.write_event(event)
+        came = await to_the_end(socket)
+        assert outcome(came, right=any(map(_is_final, came))) in ("right", "error")
+        events = await answer(client, "transcript-stop")
+        if any(event.type == "error" for event in events):
+            assert refused(events)[0] in CODES
+        else:
+            assert "seconds at" in transcript(events)
+    came = await listen(door.client, door.url)
+    assert outcome(came, right=any(map(_is_final, came))) == "right"
+    await until(lambda: not detector.is_running())
 
 
 async def test_a_broker_that_is_killed_while_it_is_spoken_to(tmp_path: Path) -> None:
