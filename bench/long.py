@@ -45,8 +45,8 @@ async def long() -> Table:
         rows,
         f"Recorded speech one after another, {_GAP:g} s between, again and again, sent as fast as the server takes it. "
         "other words, lost, doubled: substituted, missing and added, against what is heard in the same recordings one "
-        "by one (`jiwer`). Of a stream that comes faster than it is recognised up to 8 MiB are held: the peak has most of "
-        "it.",
+        "by one (`jiwer`). Of a stream that comes faster than it is recognised up to 8 MiB are held: the peak has most "
+        "of it.",
     )
 
 
