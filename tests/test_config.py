@@ -242,7 +242,7 @@ def test_settings_cannot_be_changed(write: Load) -> None:
         ("languages:\n- ru\n- to be", ":3: languages[1]: must be a language tag such as 'ru' or 'en-gb', not 'to be'"),
         ("voices: {russian: a}", ":1: voices.russian: must be a language tag such as 'ru' or 'en-gb', not 'russian'"),
         ("limits: {text: 5,\n text: 6}", ":2: limits.text: is already set in line 1; keep one of the two"),
-        ("http: 8013", ":1: http: must be text, not 8013; put it in quotes if it is meant so"),
+        ("http: 8013", ":1: http: must be HOST:PORT, such as 127.0.0.1:8013 (this machine only), or off, not 8013"),
         ("http: localhost", ":1: http: must be HOST:PORT, or off, not 'localhost'"),
         ("http: localhost:http", ":1: http: must be HOST:PORT, or off, not 'localhost:http'"),
         ("server: {uri: 'tcp://:1'}", ":1: server.uri: must be tcp://HOST:PORT or unix:///PATH, not 'tcp://:1'"),

@@ -91,7 +91,11 @@ def patient(settings: Settings) -> Settings:
 async def speak(app: App, utterance: Utterance, target: Target) -> None:
     """Speak an utterance to where its audio goes."""
     async with app.speech.synthesize(utterance) as audio:
-        first = await anext(audio, None)  # before a file is touched: most mistakes are known by now
+        _progress("loading the voice …")
+        try:
+            first = await anext(audio, None)  # before a file is touched: most mistakes are known by now
+        finally:
+            _progress("")
         with _opened(target.place) as output:
             seconds = await _write(first, audio, output, target.suffix)
     if isinstance(target.place, Path):

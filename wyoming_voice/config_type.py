@@ -104,6 +104,14 @@ def _http(address: str) -> str:
     raise ValueError(f"must be HOST:PORT, or off, not {address!r}")
 
 
+def _no_port_alone(address: object) -> object:
+    if isinstance(address, int) and not isinstance(address, bool):
+        raise ValueError(  # noqa: TRY004 - pydantic reports a ValueError as a mistake of the user
+            f"must be HOST:PORT, such as 127.0.0.1:{address} (this machine only), or off, not {address}"
+        )
+    return address
+
+
 def _broker(address: str) -> str:
     if "@" in address:
         raise ValueError("has no place for a user name; write mqtt.username and mqtt.password")
@@ -153,7 +161,7 @@ ServerAddresses = Annotated[tuple[str, ...], BeforeValidator(_addresses)]
 WorkerCount = Annotated[Workers, BeforeValidator(_workers)]
 """A number is the most there may be."""
 Share = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
-HttpAddress = Annotated[str, AfterValidator(_http)]
+HttpAddress = Annotated[str, BeforeValidator(_no_port_alone), AfterValidator(_http)]
 Token = Annotated[str, Strict(), Field(min_length=8)]
 BrokerAddress = Annotated[str, AfterValidator(_broker)]
 TopicPrefix = Annotated[str, AfterValidator(_topic)]
