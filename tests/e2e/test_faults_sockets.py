@@ -215,7 +215,7 @@ async def test_sigterm_under_load_leaves_nobody_without_an_end(tmp_path: Path) -
         wrong = [end for end in ends if isinstance(end, BaseException)]
         assert all(isinstance(end, ConnectionError | aiohttp.ClientConnectionError) for end in wrong), wrong  # too late
         assert "right" in ends
-        assert {"right", "error", "early"} == {*ends} - {*wrong}, "it was busy"
+        assert {"error", "early"} & ({*ends} - {*wrong}), "some speech has no end"
 
 
 async def _speak(server: ServerProcess, text: str) -> Outcome:
