@@ -4,8 +4,10 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -22,7 +24,10 @@ from wyoming_voice import client
 from wyoming_voice.engines.protocol import Heard, Segment, Word
 from wyoming_voice.engines.table import EngineSpec
 from wyoming_voice.errors import BadRequest, EngineUnavailable, Internal, WorkerLost
+from wyoming_voice.handover import EngineThread
 from wyoming_voice.launch import ProcessLauncher, ProcessWorker
+from wyoming_voice.server import Server
+from wyoming_voice.worker import LIMITS, WorkerSession
 
 SECONDS = 20.0
 
@@ -75,6 +80,40 @@ async def test_the_stock_client_can_speak_to_it(tmp_path: Path) -> None:
         events = await read_until(stock, "audio-stop")
     assert AudioStart.is_type(events[0].type)
     assert sum(AudioChunk.from_event(event).samples for event in events[1:-1]) == 2 * 1600
+
+
+async def test_an_engine_that_has_no_sound_yet_says_that_it_is_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wyoming_voice.jobs._LIFE", 0.0)
+    heard, sound = threading.Event(), AudioChunk(rate=16_000, width=2, channels=1, audio=b"\1\0")
+
+    class Ponderous:
+        def synthesize(self, _segment: Segment) -> Iterator[AudioChunk]:
+            while not heard.wait(0.002):  # a step of a model
+                yield replace(sound, audio=b"")
+            yield sound
+
+    thread = EngineThread()
+    async with (
+        Server(f"unix://{tmp_path}/worker.sock", lambda: WorkerSession(Ponderous(), "tts", thread), LIMITS) as server,
+        client.synthesize(server.uris[0], Segment(text="well", voice="en"), SECONDS) as audio,
+    ):
+        assert (await anext(audio)).audio == b""
+        heard.set()
+        assert b"".join([chunk.audio async for chunk in audio]) == sound.audio
+
+
+async def test_a_worker_that_is_stopped_while_it_computes_is_no_news(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with (
+        run_worker(tmp_path) as worker,
+        client.synthesize(worker.uri, Segment(text="freeze", voice="en"), SECONDS),
+    ):
+        await log_line(tmp_path / "log", "begin freeze")
+    assert "SIGKILL" not in caplog.text
 
 
 async def test_as_many_are_spoken_at_once_as_the_engine_has_seats(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def _line(catalogue: Catalogue, place: Place) -> _Line:
     spec, settings = place.spec, catalogue.settings
     spoken = sum(voice.engine == place.name for voice, _ in catalogue.offered)
     heard = [known for model in catalogue.models if model.engine == place.name for known in model.languages]
-    offers = [f"{spoken} voices"] if spoken else []
+    offers = [f"{spoken} voice{'s' * (spoken > 1)}"] if spoken else []
     if spec is not None and spec.task == "tts" and not spoken and spec.languages:
         offers.append(f"speaks {', '.join(catalogue.wanted(spec.languages))}")
     if heard:

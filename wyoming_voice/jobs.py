@@ -15,6 +15,7 @@ from .handover import EngineThread
 from .link import heard_event, read_segment
 
 _AHEAD: Final = 96 * 1024  # bytes an engine may be ahead of a peer that reads slowly: 2 s at 24 kHz
+_LIFE: Final = 5.0  # seconds between empty chunks, which say that an engine without audio to send is at work
 _CHUNK: Final = 64 * 1024  # bytes in one audio-chunk
 _PIECE: Final = 64 * HEARD_RATE * 2  # bytes: a piece has at most about 25 s, a stray client may send a minute
 
@@ -36,16 +37,18 @@ class SpeakJob:
 
     async def run(self) -> None:
         """Speak the segment."""
-        started = False
+        told: float | None = None
         async with self._thread.steps(self._begin, limit=_AHEAD, weigh=_audio_bytes) as steps:
             async for chunks in steps:
-                rate, width, channels = chunks[0].rate, chunks[0].width, chunks[0].channels
-                if not started:
-                    started = True
-                    start = AudioStart(rate=rate, width=width, channels=channels).event()
-                    await self._connection.send(start, *_audio_events(chunks))
-                else:
-                    await self._connection.send(*_audio_events(chunks))
+                events, now = list(_audio_events(chunks)), self._connection.loop.time()
+                if told is None:
+                    first = chunks[0]
+                    events.insert(0, AudioStart(rate=first.rate, width=first.width, channels=first.channels).event())
+                elif not events and now > told + _LIFE:
+                    events.append(chunks[0].event())
+                if events:
+                    told = now
+                    await self._connection.send(*events)
 
     def end(self) -> Sequence[Event]:
         """End the audio, also when there was none."""

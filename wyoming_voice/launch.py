@@ -48,6 +48,7 @@ class ProcessWorker:
     uri: str
     _process: asyncio.subprocess.Process = field(repr=False)
     _log: "asyncio.Task[None]" = field(repr=False)
+    _stopped: bool = field(default=False, repr=False)
 
     @property
     def pid(self) -> int:
@@ -58,12 +59,13 @@ class ProcessWorker:
         """Wait until it has ended; says how in the log when that was not asked for."""
         status = await self._process.wait()
         await self._log
-        if status < 0:
+        if status < 0 and not self._stopped:
             _LOGGER.info("The worker %s was ended by %s", self.name, signal.Signals(-status).name)
 
     async def stop(self) -> None:
         """Close its standard input, and kill it a second later if need be."""
         assert self._process.stdin is not None, "it was started with a pipe"
+        self._stopped = True
         self._process.stdin.close()
         try:
             async with asyncio.timeout(_STOP_SECONDS):

@@ -220,8 +220,9 @@ class Speech:
                     aclosing(chunks),
                 ):
                     async for chunk in chunks:
-                        said = True
-                        await output.put(chunk)
+                        if chunk.audio:  # an empty one says that the engine is at work
+                            said = True
+                            await output.put(chunk)
             except WorkerLost:
                 if said or attempt == TRIES:
                     raise

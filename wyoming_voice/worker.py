@@ -28,7 +28,7 @@ from .server import Server
 from .wire import EventLimits
 
 # The only peer is our own server, which keeps to narrower limits; these hold against a stray client.
-_LIMITS: Final = PeerLimits(
+LIMITS: Final = PeerLimits(
     events=EventLimits(header=64 * 1024, data=4 * 1024 * 1024, payload=4 * 1024 * 1024), idle=3600.0, input=3600.0
 )
 _NICE: Final = 5
@@ -64,7 +64,7 @@ async def serve(uri: str, entry: str, task: str, options: Options, announce: Tex
     except VoiceError as error:
         _announce(announce, error=error)
         return 1
-    async with Server(uri, lambda: WorkerSession(engine, task, thread), _LIMITS) as server:
+    async with Server(uri, lambda: WorkerSession(engine, task, thread), LIMITS) as server:
         _announce(announce, uri=server.uris[0])
         await _end_of_input()
         if not thread.idle:

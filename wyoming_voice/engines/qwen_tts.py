@@ -10,7 +10,7 @@ import re
 import secrets
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 from wyoming.audio import AudioChunk
@@ -26,6 +26,10 @@ from .weights import weights_folder
 if TYPE_CHECKING:
     from .qwen_codec import CodecStream
     from .qwen_talker import Prompt
+
+    _Way = tuple[Callable[[str], Prompt], Callable[[], CodecStream]]
+
+T = TypeVar("T")
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -69,7 +73,7 @@ class QwenTts:
         Raises UnknownVoice, and BadRequest where a recording or a description is missing, unusable or not for this
         model.
         """
-        lay_out, begin = self._voice(segment)
+        lay_out, begin = yield from self._voice(segment)
         seed = segment.seed
         if seed is None:
             # A voice in words is another one with another seed; it stays the same from sentence to sentence.
@@ -79,7 +83,7 @@ class QwenTts:
                 with _memory():
                     yield from self._speak(text, lay_out(text), begin, seed)
 
-    def _voice(self, segment: Segment) -> "tuple[Callable[[str], Prompt], Callable[[], CodecStream]]":
+    def _voice(self, segment: Segment) -> "Generator[AudioChunk, None, _Way]":
         """Find out how to lay out a text for the voice, and what its sound continues."""
         language, writer = self._language(segment), self._model.writer
         match self._files.kind:
@@ -90,7 +94,7 @@ class QwenTts:
                 described = self._described(segment)
                 return lambda text: writer.designed(text, language, described), self._model.codec.stream
             case _:
-                voice = self._model.cloner.voice(self._references(segment))
+                voice = yield from _quietly(self._model.cloner.voice(self._references(segment)))
                 return lambda text: writer.cloned(text, language, voice), voice.decoded.branch
 
     def _language(self, segment: Segment) -> str:
@@ -202,6 +206,17 @@ class QwenTts:
         rest = outlet.take(samples, watch.sound(samples.reshape(-1, FRAME)))
         yield chunk(np.concatenate([rest, outlet.end()]))
         return trouble
+
+
+def _quietly(steps: Generator[None, None, T]) -> Generator[AudioChunk, None, T]:
+    """Do steps that make no sound."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            returned: T = done.value
+            return returned
+        yield chunk(NOTHING)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ continues it (in-context learning, the closest likeness); without, the embedding
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -65,17 +65,21 @@ class Cloner:
         self._model = _identity(weights)
         self._voices: OrderedDict[object, ClonedVoice] = OrderedDict()
 
-    def voice(self, references: Sequence[Reference]) -> ClonedVoice:
+    def voice(self, references: Sequence[Reference]) -> Generator[None, None, ClonedVoice]:
         """Return the voice of recordings; raises BadRequest for one that cannot be read or used.
 
-        Of several the first that come to 30 s are continued, and all of them are averaged into the embedding.
+        Of several the first that come to 30 s are continued, and all of them are averaged into the embedding. Yields
+        after each one that had to be computed, which takes a CPU seconds: cancel there.
         """
         paths = [Path(reference.path).expanduser() for reference in references]
         hashes = [self._hash(path) for path in paths]
         texts = [(reference.text or "").strip() for reference in references]
         key = (*zip(hashes, texts, strict=True),)
         if key not in self._voices:
-            likenesses = [self._likeness(path, known) for path, known in zip(paths, hashes, strict=True)]
+            likenesses = []
+            for path, known in zip(paths, hashes, strict=True):
+                likenesses.append(self._likeness(path, known))
+                yield
             self._voices[key] = self._joined(likenesses, texts)
             if len(self._voices) > _KEPT:
                 self._voices.popitem(last=False)

@@ -29,6 +29,7 @@ from wyoming_voice.engines.qwen_draw import Sampling
 from wyoming_voice.engines.qwen_model import QwenModel
 from wyoming_voice.engines.qwen_talker import Prompt, Talker
 from wyoming_voice.engines.qwen_tts import QwenTts
+from wyoming_voice.engines.qwen_voice import ClonedVoice
 from wyoming_voice.errors import EngineUnavailable
 
 TEXT = "Привет, как дела? The quick brown fox."
@@ -38,6 +39,16 @@ FRAMES = 40
 
 def load(models: Path, kind: str, **options: object) -> QwenModel:
     return QwenModel(models / kind, {"data_dir": tempfile.mkdtemp(), **options})
+
+
+def cloned(model: QwenModel, references: list[Reference]) -> ClonedVoice:
+    steps = model.cloner.voice(references)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            voice: ClonedVoice = done.value
+            return voice
 
 
 def package_frames(model: QwenModel, generate: Callable[[], object]) -> torch.Tensor:
@@ -78,8 +89,8 @@ class Case:
 
 def cases(models: Path, recording: str) -> dict[str, Case]:
     custom, design, base = (load(models, kind, **GREEDY) for kind in ("custom_voice", "voice_design", "base"))
-    known = base.cloner.voice([Reference(recording, "как дела")])
-    heard = base.cloner.voice([Reference(recording)])
+    known = cloned(base, [Reference(recording, "как дела")])
+    heard = cloned(base, [Reference(recording)])
     few = {"max_new_tokens": FRAMES + 1, **GREEDY}
     speak, describe = custom.package.generate_custom_voice, design.package.generate_voice_design
     clone = partial(base.package.generate_voice_clone, text=TEXT, language="russian", ref_audio=recording, **few)
@@ -292,7 +303,7 @@ def draw(_models: Path, _recording: str) -> object:
 def sound(models: Path, recording: str) -> object:
     """Clone with the package and with ours; returns the largest difference of the sound."""
     case = cases(models, recording)["recording with its text"]
-    stream = case.model.cloner.voice([Reference(recording, "как дела")]).decoded.branch()
+    stream = cloned(case.model, [Reference(recording, "как дела")]).decoded.branch()
     ours = np.concatenate([stream.push(frame[None]) for frame in case.ours()])
     found: list[np.ndarray] = []
     package_frames(case.model, lambda: found.append(case.package()[0][0]))
@@ -340,10 +351,10 @@ def prompts(models: Path, recording: str) -> object:
     styled = [write(TEXT, "auto", "ryan", style) for style in (None, "loud")]
     model.package.model.tts_model_size = "0b6"
     small = [write(TEXT, "auto", "ryan", style) for style in (None, "loud")]
-    single = base.cloner.voice([Reference(recording, "как дела")])
-    double = base.cloner.voice([Reference(recording, "как дела"), Reference(recording, "как дела")])
-    mixed = base.cloner.voice([Reference(recording), Reference(recording, "как дела")])
-    seven = base.cloner.voice([Reference(recording, "как дела")] * 7)
+    single = cloned(base, [Reference(recording, "как дела")])
+    double = cloned(base, [Reference(recording, "как дела"), Reference(recording, "как дела")])
+    mixed = cloned(base, [Reference(recording), Reference(recording, "как дела")])
+    seven = cloned(base, [Reference(recording, "как дела")] * 7)
     return {
         "auto is the dialect": same(write(TEXT, "auto", "eric", None), write(TEXT, "chinese", "eric", None)),
         "english is the dialect": same(write(TEXT, "auto", "eric", None), write(TEXT, "english", "eric", None)),
@@ -381,7 +392,7 @@ def options(models: Path, _recording: str) -> object:
 def likeness(model: Path, recording: str) -> object:
     """Clone a recording with real weights; returns how like it the speech is, by the model's speaker encoder."""
     base = QwenModel(model, {"data_dir": tempfile.mkdtemp()})
-    voice = base.cloner.voice([Reference(recording)])
+    voice = cloned(base, [Reference(recording)])
     prompt = base.writer.cloned("The weather is fine today, and we are going to the park.", "english", voice)
     stream = voice.decoded.branch()
     spoken_samples = np.concatenate([stream.push(codes[None]) for _, codes in base.talker.frames(prompt, 1, 100)])
