@@ -1,4 +1,4 @@
-"""A crowd for a while: ``python -m bench.soak [--minutes 10] [--clients 1,16,64,256] [--engines installed|fake]``.
+"""A crowd for a while: ``python -m bench.load [--minutes 10] [--clients 1,16,64,256] [--engines installed|fake]``.
 
 Three tables. How long clients of every kind wait, by how many they are; whether memory and descriptors stay where they
 were while a crowd asks for minutes; and whether a short command is served while others want everything. Ends with 1
@@ -155,7 +155,7 @@ async def _measure(chosen: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.soak", description="A crowd for a while.")
+    parser = argparse.ArgumentParser(prog="python -m bench.load", description="A crowd for a while.")
     parser.add_argument("--minutes", type=float, default=10.0, help="of the soak; 0: none")
     parser.add_argument(
         "--clients",
