@@ -11,7 +11,7 @@ from wyoming.ping import Ping
 
 from .ask import ask, connect, describe
 from .bare import bare
-from .load import busy, engines
+from .busy import busy, engines
 from .report import Table, median, met, mib, ms, progress, quantile
 from .server import serve
 
