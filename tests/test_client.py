@@ -1,7 +1,7 @@
 """What the server takes from a worker, which here says what it is told to."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 from wyoming.event import Event
@@ -25,7 +25,11 @@ async def test_a_sign_of_life_is_no_piece_of_a_transcript(tmp_path: Path) -> Non
         writer.write(b"".join(map(encode, told)))
         await reader.read()  # the server leaves when it has heard the end
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        left.set()
 
+    left = asyncio.Event()
     path = tmp_path / "worker.sock"
     async with (
         await asyncio.start_unix_server(answer, path),
@@ -33,3 +37,5 @@ async def test_a_sign_of_life_is_no_piece_of_a_transcript(tmp_path: Path) -> Non
         aclosing(pieces),
     ):
         assert [heard async for heard in pieces] == [text, words]
+    async with asyncio.timeout(DEADLINE):
+        await left.wait()

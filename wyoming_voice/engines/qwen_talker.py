@@ -5,7 +5,7 @@ does it inside of transformers' ``generate``, which neither streams nor stops; t
 reads all weights, for one stream as for many: so it is taken for all streams whose last frame was asked for.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -96,7 +96,7 @@ class Talker:
         """Tokens and frames that one prompt may come to."""
         return self.steps.capacity
 
-    def frames(self, prompt: Prompt, seed: int, most: int) -> Iterator[tuple[int, torch.Tensor]]:
+    def frames(self, prompt: Prompt, seed: int, most: int) -> Generator[tuple[int, torch.Tensor], None, None]:
         """Yield frames until the talker says that it has ended, at most ``most``: the first code, and all 16 of them.
 
         The codes have the shape (16,) and are where the model is; the first one is told apart since it is known here.

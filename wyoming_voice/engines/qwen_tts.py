@@ -182,7 +182,7 @@ class QwenTts:
 
         outlet, packet = Outlet(), list[torch.Tensor]()
         size, count, trouble = self._first, 0, None
-        with closing(self._model.talker.frames(prompt, seed, most)) as frames:  # type: ignore[type-var]
+        with closing(self._model.talker.frames(prompt, seed, most)) as frames:
             for first, frame in frames:
                 packet.append(frame)
                 count += 1

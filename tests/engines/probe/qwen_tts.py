@@ -214,7 +214,7 @@ def broken(models: Path, _recording: str) -> object:
         raise RuntimeError("out of memory")
 
     found: list[object] = [[len(next(frames)[1]) for frames in both] for _ in range(2)]
-    talker.steps.predict = fail  # type: ignore[method-assign]
+    talker.steps.predict = fail  # type: ignore[method-assign,assignment]
     for frames in both:
         try:
             found.append([len(codes) for _, codes in frames])
