@@ -174,7 +174,7 @@ def parts(built: Built, batches: list[int], graphs: bool) -> Iterator[tuple[str,
     for batch in batches:
         spoken = talker(built, batch=batch, graphs=graphs, masked=True)
         with ExitStack() as stack, torch.inference_mode():
-            streams = [spoken._begin(asked, seed) for seed in range(batch)]  # noqa: SLF001 - the parts are timed
+            streams = [spoken._begin(asked, seed, 1000) for seed in range(batch)]  # noqa: SLF001 - the parts are timed
             for stream in streams:
                 stack.callback(spoken._release, stream)  # noqa: SLF001
             spoken._advance(streams[0])  # noqa: SLF001

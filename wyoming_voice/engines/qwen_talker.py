@@ -45,6 +45,8 @@ class _Stream:
     position: int
     """Where its next frame goes, behind the prompt and the frames before."""
     draws: torch.Generator
+    most: int
+    """Frames that it may have."""
     count: int = 0
     """Frames that were said."""
     frame: tuple[int, torch.Tensor] | None = None
@@ -52,6 +54,11 @@ class _Stream:
     ended: bool = False
     broken: RuntimeError | None = None
     """Why its next frame could not be made."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether its next frame can be made: there is one, and the last one was asked for."""
+        return self.frame is None and not self.ended and self.broken is None and self.count < self.most
 
     @property
     def likeness(self) -> tuple[Sampling, Sampling, float]:
@@ -101,16 +108,17 @@ class Talker:
 
         The codes have the shape (16,) and are where the model is; the first one is told apart since it is known here.
 
-        The same prompt and seed give the same frames; closing ends after the frame under way. As many such iterators
-        may be open at once as the batch has room for. Where several are, asking one for a frame makes those of the
-        others too, unless their last one was not asked for: so they are best asked in turn.
+        The same prompt and seed give the same frames (in a batch, where the library computes rows alike); closing ends
+        after the frame under way. As many such iterators may be open at once as the batch has room for. Where several
+        are, asking one for a frame makes those of the others too, unless their last one was not asked for: so they are
+        best asked in turn.
         """
         assert prompt.embeds.shape[1] + most <= self.capacity, "the caller shortens what does not fit"
         with torch.inference_mode():
-            stream = self._begin(prompt, seed)
+            stream = self._begin(prompt, seed, most)
         try:
             for _ in range(most):
-                if stream.frame is None and not stream.ended and stream.broken is None:
+                if stream.is_due:
                     with torch.inference_mode():
                         self._advance(stream)
                 if stream.broken is not None:
@@ -127,11 +135,11 @@ class Talker:
         assert not self._streams, "rows that nobody uses are written to"
         self.steps.prepare(sampling)
 
-    def _begin(self, prompt: Prompt, seed: int) -> _Stream:
+    def _begin(self, prompt: Prompt, seed: int, most: int) -> _Stream:
         row = min(self._free)
         hidden = self.steps.read(prompt.embeds, row)
         draws = torch.Generator(hidden.device).manual_seed(seed)
-        stream = _Stream(prompt, row, prompt.embeds.shape[1], draws)
+        stream = _Stream(prompt, row, prompt.embeds.shape[1], draws, most)
         self.steps.hidden[row] = hidden[0]
         self.steps.position[row] = stream.position
         self._said[row] = False
@@ -146,8 +154,7 @@ class Talker:
 
     def _advance(self, asking: _Stream) -> None:
         """Say the next frame of the stream that is asked for one, and of all whose last frame is taken."""
-        due = [one for one in self._streams if one.frame is None and not one.ended and one.broken is None]
-        due = [one for one in due if one.likeness == asking.likeness]
+        due = [one for one in self._streams if one.is_due and one.likeness == asking.likeness]
         try:
             self._say_frames(due)
         except RuntimeError as error:  # memory is full, say: nobody knows how far each of them came

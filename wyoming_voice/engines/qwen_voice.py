@@ -110,7 +110,7 @@ class Cloner:
         found = self._read(key)
         if found is None:
             found = self._listen(path)
-            if not is_lent(path):
+            if not is_lent(path) and path.exists():  # else the voice was removed meanwhile
                 self._write(key, found)
         return found
 

@@ -223,6 +223,8 @@ class Hearing:
         self._source, self._converter = source, Converter(source, HEARD)
 
     def _add(self, pcm: bytes) -> None:
+        if self._over:
+            return
         self._room -= len(pcm)
         if self._room < 0:
             raise TooLarge(f"A recording may have {self._most:g} s (limits.audio).")

@@ -203,6 +203,35 @@ def batch(models: Path, _recording: str) -> object:
     return found
 
 
+def full(models: Path, _recording: str) -> object:
+    """Have one of two streams fill its row to the last place; returns whether both say what each says alone."""
+    model = load(models, "custom_voice", device="cpu")
+    package, prompt = model.package.model.talker, model.writer.speaker(TEXT, "russian", "ryan", None)
+    most = 64 - prompt.embeds.shape[1]
+
+    def talker(**how: Any) -> Talker:
+        made = Talker(package, capacity=64, **how)
+        with torch.inference_mode():
+            made._barred[package.config.codec_eos_token_id] = True
+        return made
+
+    alone = [[codes.tolist() for _, codes in talker().frames(prompt, seed, most)] for seed in range(2)]
+    found = []
+    for masked in (False, True):
+        both = talker(batch=2, masked=masked)
+        filling, other = (both.frames(prompt, seed, most) for seed in range(2))
+        filled = [next(filling)[1].tolist()]
+        together = []
+        for _, codes in other:  # its last frames are made while the first one's last is taken, but not its end
+            together.append(codes.tolist())
+            if len(filled) < most:
+                filled.append(next(filling)[1].tolist())
+        again = [codes.tolist() for _, codes in both.frames(prompt, 1, most)]
+        found.append([filled, together] == alone and again == alone[1])
+        filling.close()
+    return {"most": most, "equal": found}
+
+
 def broken(models: Path, _recording: str) -> object:
     """Have memory end in the middle of a batch; returns what each stream says then, and one that begins afterwards."""
     model = load(models, "custom_voice", device="cpu")
@@ -402,6 +431,6 @@ def likeness(model: Path, recording: str) -> object:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    asked = [generate, decode, draw, sound, trouble, prompts, options, graphs, batch, broken, compiling, likeness]
+    asked = [generate, decode, draw, sound, trouble, prompts, options, graphs, batch, full, broken, compiling, likeness]
     wanted = {function.__name__: function for function in asked}
     print(json.dumps({what: wanted[what](Path(sys.argv[2]), sys.argv[3]) for what in sys.argv[1].split(",")}))
