@@ -172,7 +172,7 @@ def parts(built: Built, batches: list[int], graphs: bool) -> Iterator[tuple[str,
     yield "streams", "prompt of 40 tokens", "talker's step", "predictor, 15 codes", "codec, 1 frame", "4", "12"
     codec, asked = Codec(built.decoder), prompt(built, torch.Generator().manual_seed(0))
     for batch in batches:
-        spoken = talker(built, batch=batch, graphs=graphs, masked=True)
+        spoken = talker(built, batch=batch, graphs=graphs)
         with ExitStack() as stack, torch.inference_mode():
             streams = [spoken._begin(asked, seed, 1000) for seed in range(batch)]  # noqa: SLF001 - the parts are timed
             for stream in streams:

@@ -289,6 +289,22 @@ async def test_a_turn_granted_to_a_request_that_is_cancelled_goes_to_the_next(
             assert pool.states()["a"].busy == 0
 
 
+async def test_a_worker_that_dies_before_the_turn_it_was_given_for_begins_has_lost_it(
+    launcher: Launcher, clock: JumpingClock
+) -> None:
+    async with open_pool(launcher, clock) as pool:
+        with pool.ticket("a") as ticket:
+            async with ticket.turn():
+                next_one = asyncio.create_task(anext_turn(ticket.turn()))
+                await settle()
+                launcher.workers[0].stopped = True
+                launcher.workers[0].die()
+            with pytest.raises(WorkerLost, match="a ended"):
+                await next_one
+            assert await anext_turn(ticket.turn()) == "unix:///a"
+            assert len(launcher.workers) == 2
+
+
 @pytest.mark.parametrize("error", [WorkerLost("gone"), Deadline("hangs")])
 async def test_a_worker_that_loses_its_request_is_replaced(
     launcher: Launcher, clock: JumpingClock, error: Exception

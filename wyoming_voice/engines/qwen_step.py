@@ -32,13 +32,14 @@ class Steps:
         self._talk = Stack(package.model, capacity, batch)
         self._predict = Stack(self._predictor.model, self._codes, batch)
         self._asks = package.model.config._attn_implementation != "sdpa"  # noqa: SLF001 - where transformers keeps it
-        self.fixed = masked or graphs or compiles
+        talks = compiles and self._talk.compile()
+        self.compiled = talks and self._predict.compile()
+        """Whether the layers of both models run as ``torch.compile`` made them."""
+        self.fixed = masked or graphs or talks
         """Whether shapes do not change."""
-        self._ends = [capacity] if compiles else [*(end for end in _ENDS if end < capacity), capacity]
+        self._ends = [capacity] if talks else [*(end for end in _ENDS if end < capacity), capacity]
         self._graphs = graphs
         self._replays: dict[object, Run] = {}
-        self.compiled = compiles and self._talk.compile() and self._predict.compile()
-        """Whether layers run as ``torch.compile`` made them."""
         weight = package.codec_head.weight
         vocabulary, rest = package.config.vocab_size, self._predictor.config.vocab_size
         with torch.inference_mode():
