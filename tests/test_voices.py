@@ -1,5 +1,6 @@
 """Which voice a request means, and which names a voice of the user's own may have."""
 
+import itertools
 import time
 import unicodedata
 from dataclasses import replace
@@ -8,8 +9,9 @@ import pytest
 from pydantic import JsonValue
 
 from wyoming_voice.config import EngineSettings, Settings
-from wyoming_voice.engines.protocol import Reference
-from wyoming_voice.engines.table import EngineSpec
+from wyoming_voice.engines.protocol import Options, Reference
+from wyoming_voice.engines.table import EngineSpec, engines
+from wyoming_voice.engines.voices import EngineVoice
 from wyoming_voice.errors import BadRequest, UnknownVoice
 from wyoming_voice.survey import survey
 from wyoming_voice.voice_file import LibraryVoice
@@ -132,6 +134,33 @@ def test_language_in_a_file_written_by_hand_is_kept_where_the_engine_speaks_it()
     found = {one.name: one for one in survey(settings, {}, own).voices if one.own}
     assert found["anna"].languages == ("ru",)
     assert "en" in found["olga"].languages
+
+
+def test_engine_that_is_installed_while_we_look_is_not_shown_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked of it first is asked before the installation ends, the rest after it."""
+    looks = itertools.count()
+    found = EngineVoice(
+        name="espeak-ru",
+        voice="ru",
+        languages=("ru",),
+        description="eSpeak NG",
+        author="x",
+        url="https://example.org",
+        licence="x",
+    )
+
+    def voices_of(_options: Options) -> list[EngineVoice]:
+        return [found] if next(looks) else []
+
+    def ready(_options: Options) -> str | None:
+        return None if next(looks) else "It is not there."
+
+    spec = replace(engines()["espeak"], modules=(), voices=voices_of, ready=ready)
+    monkeypatch.setattr("wyoming_voice.survey.engines", lambda: {"espeak": spec})
+    settings = Settings(engines={"espeak": EngineSettings()})
+    first, second = survey(settings, {}), survey(settings, {})
+    assert [voice.missing for voice in first.voices] in ([], [None])
+    assert [voice.missing for voice in second.voices] == [None]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """Look at the machine: which of the configured engines are installed, and what they can say and hear."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from wyoming.info import Info
 
 from .config import Settings
 from .engines.table import Ability, EngineSpec, engines
+from .engines.voices import EngineVoice
 from .voice_file import LibraryVoice
 from .voices import Catalogue, Model, Place, Voice, matches, speaks_all
 
@@ -18,10 +19,11 @@ def survey(settings: Settings, remote: Mapping[str, Info], library: Iterable[Lib
 
     Reads files, some tens of milliseconds in all, and imports nothing.
     """
-    places = {place.name: place for place in _places(settings)}
+    seen = list(_places(settings))
+    places = {place.name: place for place, _ in seen}
     voices: list[Voice] = []
     models: list[Model] = []
-    for place in places.values():
+    for place, found in seen:
         if place.spec is None:
             info = remote.get(place.name)
             if info is not None:
@@ -30,7 +32,7 @@ def survey(settings: Settings, remote: Mapping[str, Info], library: Iterable[Lib
         elif place.spec.task == "asr":
             models.append(_local_model(place, place.spec))
         elif place.spec.task == "tts" and (place.missing is None or place.name in settings.engines):
-            voices += _local_voices(place, place.spec)
+            voices += _local_voices(place, place.spec, found)
     own = [voice for made in library if (voice := _library_voice(made, places)) is not None]
     names = {voice.name.casefold() for voice in own}
     hidden = tuple(voice for voice in voices if voice.name.casefold() in names)
@@ -39,8 +41,11 @@ def survey(settings: Settings, remote: Mapping[str, Info], library: Iterable[Lib
     return Catalogue(settings, [voice for voice in voices if unique[voice.name] is voice], models, places, hidden)
 
 
-def _places(settings: Settings) -> Iterator[Place]:
-    """Yield the engines in use: those with a name of the user's own first, then the table's in its order."""
+def _places(settings: Settings) -> Iterator[tuple[Place, Sequence[EngineVoice]]]:
+    """Yield the engines in use and their voices: those with a name of the user's own first, then the table's in order.
+
+    Voices are looked for before what is missing: of an engine that is installed in between none is shown as missing.
+    """
     known = engines()
     there = [*(name for name in settings.engines if name not in known), *known]
     for name in dict.fromkeys([*(name for name in settings.prefer if name in there), *there]):
@@ -49,10 +54,11 @@ def _places(settings: Settings) -> Iterator[Place]:
             spec = None if engine.uri else known[engine.type or name]
             options = {"device": engine.device, **engine.options, "data_dir": str(settings.data_dir)}
             if spec is None:
-                yield Place(name, engine, None, options, None)
+                yield Place(name, engine, None, options, None), ()
             else:
+                found = spec.voices(options) if spec.task == "tts" else ()
                 missing = spec.missing(options) if engine.launcher == "process" else None  # else its nodes know
-                yield Place(name, engine, spec, options, missing, spec.abilities(options))
+                yield Place(name, engine, spec, options, missing, spec.abilities(options)), found
 
 
 def _kept(place: Place, languages: Iterable[str]) -> tuple[str, ...]:
@@ -60,8 +66,8 @@ def _kept(place: Place, languages: Iterable[str]) -> tuple[str, ...]:
     return tuple(known for known in languages if only is None or any(matches(known, wanted) for wanted in only))
 
 
-def _local_voices(place: Place, spec: EngineSpec) -> Iterator[Voice]:
-    for voice in spec.voices(place.options):
+def _local_voices(place: Place, spec: EngineSpec, found: Iterable[EngineVoice]) -> Iterator[Voice]:
+    for voice in found:
         if languages := _kept(place, voice.languages):
             yield Voice(
                 name=voice.name if place.name == spec.name else f"{place.name}-{voice.voice}",
