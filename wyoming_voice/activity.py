@@ -123,6 +123,7 @@ class _Process:
         self._child = child
         self._now = asyncio.get_running_loop().time
         self._waiting: deque[tuple[float, asyncio.Future[bytes]]] = deque()  # since when
+        self._unsent: list[bytes] = []
         self._reader = asyncio.create_task(self._read(), name="read voice activity")
 
     @property
@@ -137,13 +138,11 @@ class _Process:
 
     async def ask(self, stream: int, pcm: bytes) -> bytes:
         """Have whole chunks judged."""
-        stdin = self._child.stdin
-        assert stdin is not None, "it was started with pipes"
         if self.lost:
             raise WorkerLost(_LOST)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting.append((self._now(), answer))
-        stdin.write(_HEADER.pack(stream, len(pcm)) + pcm)
+        self._send(_HEADER.pack(stream, len(pcm)), pcm)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 return await answer
@@ -153,8 +152,19 @@ class _Process:
 
     def forget(self, stream: int) -> None:
         """Free what is kept of a stream."""
-        if not self.lost and self._child.stdin is not None:
-            self._child.stdin.write(_HEADER.pack(stream, 0))
+        if not self.lost:
+            self._send(_HEADER.pack(stream, 0))
+
+    def _send(self, *parts: bytes) -> None:
+        """Write a request; those of one turn of the event loop together, which the process then judges together."""
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent += parts
+
+    def _flush(self) -> None:
+        assert self._child.stdin is not None, "it was started with pipes"
+        self._child.stdin.write(b"".join(self._unsent))
+        self._unsent.clear()
 
     async def _read(self) -> None:
         stdout = self._child.stdout
