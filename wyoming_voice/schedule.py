@@ -161,7 +161,10 @@ class Schedule:
         """Give turns to those who wait, and start what they wait for."""
         wanted: dict[str, int] = {}
         held: set[str] = set()  # devices where a worker has to fall idle for a turn that was asked for before
+        done: set[str] = set()  # engines that nothing more can be done for now
         for turn in list(self.waiting):
+            if turn.engine in done:
+                continue
             line = self.lines[turn.engine]
             device = line.plan.device
             full = self._is_full(device)
@@ -172,12 +175,14 @@ class Schedule:
             if full and line.serving:
                 if line.has_idle:
                     held.add(device)
+                done.add(turn.engine)
                 continue
             wanted[turn.engine] = wanted.get(turn.engine, 0) + 1
             if wanted[turn.engine] <= line.count(State.STARTING) * line.plan.seats:
                 continue  # a worker is coming for this one
             empty = line.empty(self.time())
             if empty is None:
+                done.add(turn.engine)
                 continue
             if self._has_room(device):
                 self.set(empty, State.STARTING)
