@@ -18,7 +18,7 @@ Detector = Literal["silero", "webrtc"]
 _HEADER: Final = struct.Struct("<II")
 _START_SECONDS: Final = 20.0
 _MOST: Final = 64  # streams that are nobody's need: each takes 0.2 to 0.4 % of a processor
-_ANSWER_SECONDS: Final = 20.0  # a second of sound takes it 1 to 4 ms
+_ANSWER_SECONDS: Final = 10.0  # a second of sound takes it 1 to 4 ms
 _LATE: Final = 1.0  # seconds that nobody waits for it who can do without
 _LOST: Final = "The process that tells speech from silence has ended; connect again."
 
