@@ -88,3 +88,8 @@ def flag(data: Data, name: str) -> bool:
     if not isinstance(value, bool):
         raise BadRequest(f'"{name}" must be true or false.')
     return value
+
+
+def choice(data: Data, *names: str) -> bool | None:
+    """Return true or false under the first of these names that is there; None: under none."""
+    return next((flag(data, name) for name in names if data.get(name) is not None), None)

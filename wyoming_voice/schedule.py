@@ -184,14 +184,19 @@ class Schedule:
             if empty is None:
                 done.add(turn.engine)
                 continue
-            if self._has_room(device):
-                self.set(empty, State.STARTING)
-                decision.starts.append(empty)
-            elif (idle := self._oldest_idle(device)) is not None:
-                self.set(idle, State.STOPPING)  # makes room; this turn is looked at again when it has ended
-                decision.stops.append(idle)
-            elif not line.serving and not self._count(device, State.STOPPING):
-                held.add(device)
+            self._start(line, empty, held, decision)
+
+    def _start(self, line: Line, empty: Slot, held: set[str], decision: Decision) -> None:
+        """Start a worker in an empty slot, or see that there will be room for it."""
+        device = line.plan.device
+        if self._has_room(device):
+            self.set(empty, State.STARTING)
+            decision.starts.append(empty)
+        elif (idle := self._oldest_idle(device)) is not None:
+            self.set(idle, State.STOPPING)  # makes room; the turn is looked at again when it has ended
+            decision.stops.append(idle)
+        elif not line.serving and not self._count(device, State.STOPPING):
+            held.add(device)
 
     def _grant(self, turn: Turn, slot: Slot, decision: Decision) -> None:
         if slot.state is State.READY:
