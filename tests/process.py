@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -267,10 +267,10 @@ async def read_all(client: AsyncTcpClient) -> list[Event]:
     return events
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that another process does."""
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = DEADLINE) -> None:
+    """Wait for something that no event tells of, such as what another process does."""
+    async with asyncio.timeout(seconds):
+        while not (await said if isinstance(said := condition(), Awaitable) else said):
             await asyncio.sleep(0.005)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +10,7 @@ import pytest
 from wyoming.client import AsyncTcpClient
 from wyoming.event import Event
 
+from tests.process import until
 from wyoming_voice.connection import READ_BYTES, Connection, Job, PeerLimits
 from wyoming_voice.errors import BadRequest
 from wyoming_voice.server import Server
@@ -100,12 +101,6 @@ def client_of(server: Server) -> AsyncTcpClient:
 
 def port(server: Server) -> int:
     return int(server.uris[0].rpartition(":")[2])
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SECONDS):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 async def kinds(client: AsyncTcpClient, count: int) -> list[str]:

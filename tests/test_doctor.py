@@ -32,7 +32,7 @@ from wyoming_voice.wire import encode
 
 from .conftest import ROOT
 from .engines.humming import hum
-from .process import DEADLINE, FAKE, only_fakes, run_server
+from .process import DEADLINE, FAKE, log_line, only_fakes, run_server
 
 WHO = Attribution(name="somebody", url="https://example.org")
 
@@ -304,9 +304,7 @@ async def test_engines_are_tried_at_the_same_time(tmp_path: Path) -> None:
     )
     workers: list[psutil.Process] = []
     try:
-        async with asyncio.timeout(DEADLINE):
-            while not (tmp_path / "log").exists() or (tmp_path / "log").read_text("utf-8").count("loads\n") < 2:
-                await asyncio.sleep(0.05)
+        await log_line(tmp_path / "log", "loads", count=2)
         workers = psutil.Process(process.pid).children(recursive=True)
     finally:
         process.send_signal(signal.SIGINT)

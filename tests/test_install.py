@@ -32,7 +32,7 @@ from wyoming_voice.launch import ProcessLauncher, interpreter
 from wyoming_voice.link import segment_event
 
 from .conftest import ROOT
-from .process import DEADLINE, run_server
+from .process import DEADLINE, run_server, until
 
 MINUTES = 240.0
 """Seconds that an installation may take on a slow connection."""
@@ -131,9 +131,11 @@ async def test_a_running_server_offers_what_is_installed_meanwhile(installed: Pa
         made = place.with_name(".espeak.unfinished")
         made.symlink_to(own, target_is_directory=True)
         put_in_place(made, place)
-        async with asyncio.timeout(60):
-            while not await offered(server.client()):
-                await asyncio.sleep(0.5)
+
+        async def is_offered() -> bool:
+            return bool(await offered(server.client()))
+
+        await until(is_offered, seconds=60)
         assert "espeak-ru" in await offered(server.client())
         async with server.client() as peer:
             await peer.write_event(segment_event(Segment("Привет.", voice="espeak-ru")))

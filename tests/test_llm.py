@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.llm_server import LlmServer, llm_server
+from tests.process import until
 from wyoming_voice.llm import Llm
 
 
@@ -79,8 +80,7 @@ async def test_a_try_that_is_cancelled_blocks_nobody(llm: Llm, server: LlmServer
     clock.now += 5
     server.behave("silent")
     task = asyncio.create_task(ask(llm, "Two."))
-    while len(await asyncio.to_thread(server.texts)) < 2:
-        await asyncio.sleep(0.01)
+    await until(lambda: len(server.texts()) == 2)
     task.cancel()
     await asyncio.wait([task])
     server.behave("shout")

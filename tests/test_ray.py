@@ -130,9 +130,7 @@ async def loaded(server: ServerProcess, count: int) -> None:
 
 async def logged(server: ServerProcess, text: str, count: int = 1) -> None:
     """Wait as long as a cluster may take: it starts processes, and finds out in its own time that a node has died."""
-    async with asyncio.timeout(120):
-        while sum(line.startswith(text) for line in log_lines(server.log)) < count:
-            await asyncio.sleep(0.05)
+    await until(lambda: sum(line.startswith(text) for line in log_lines(server.log)) >= count, seconds=120)
 
 
 async def both_busy(server: ServerProcess, *texts: str) -> list[Any]:
@@ -202,9 +200,7 @@ class TestCluster:
         self, tmp_path: Path, cluster: RayCluster, configured: Callable[..., dict[str, Any]]
     ) -> None:
         server = await start(tmp_path, configured(preload=True), uri="tcp://127.0.0.1:0")
-        async with asyncio.timeout(60):
-            while not cluster.workers():
-                await asyncio.sleep(0.05)
+        await until(lambda: bool(cluster.workers()), seconds=60)
         server.kill()
         await server.wait()
         await until(lambda: cluster.workers() == [])

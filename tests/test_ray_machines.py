@@ -1,6 +1,5 @@
 """Workers on a Ray cluster of two machines, which have addresses and files of their own: one speaks for the other."""
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import pytest
 
 from tests.e2e.dialogue import answer, ask, loud, record, refused, say, transcript, words
 from tests.machines import HERE, THERE, Machine, two_machines
-from tests.process import FAKE, only_fakes, read_until, run_server
+from tests.process import FAKE, only_fakes, read_until, run_server, until
 from tests.test_ray import with_ray
 
 pytestmark = [*with_ray, pytest.mark.filterwarnings("default")]
@@ -99,9 +98,7 @@ async def test_a_worker_on_another_machine_speaks_and_hears_until_its_cable_is_p
         tmp_path, tts=_on_ray(), asr=_on_ray(), ray={"address": f"{HERE}:{_PORT}"}, languages=["en", "ru"]
     )
     async with run_server(tmp_path, config) as server:
-        async with asyncio.timeout(100):
-            while server.complained.count("is ready") < 2:
-                await asyncio.sleep(0.1)
+        await until(lambda: server.complained.count("is ready") == 2, seconds=100)
         assert words(await ask(server, say("From over there."))) == 3
         assert transcript(await ask(server, *record(loud(0.5), language="en"))) == "0.5 seconds at 0.50"
         assert not server.log.exists(), "the folder is this machine's"
@@ -119,6 +116,4 @@ async def test_a_worker_on_another_machine_speaks_and_hears_until_its_cable_is_p
             client.read_timeout = 100
             await client.write_event(say("Here again."))
             assert words(await answer(client, "audio-stop")) == 2
-    async with asyncio.timeout(60):
-        while _workers():
-            await asyncio.sleep(0.1)
+    await until(lambda: not _workers(), seconds=60)

@@ -19,7 +19,7 @@ from wyoming.client import AsyncClient
 from wyoming.event import Event
 from wyoming.tts import Synthesize
 
-from tests.process import FAKE, log_line, log_lines, read_until
+from tests.process import FAKE, log_line, log_lines, read_until, until
 from wyoming_voice import client
 from wyoming_voice.engines.protocol import Heard, Segment, Word
 from wyoming_voice.engines.table import EngineSpec
@@ -256,9 +256,7 @@ async def test_a_worker_ends_when_its_parent_dies(tmp_path: Path) -> None:
     )
     out, _ = await parent.communicate()
     worker = int(out)
-    async with asyncio.timeout(SECONDS):
-        while psutil.pid_exists(worker) and psutil.Process(worker).status() != psutil.STATUS_ZOMBIE:
-            await asyncio.sleep(0.01)
+    await until(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE)
 
 
 async def test_a_connection_to_nothing_is_a_lost_worker(tmp_path: Path) -> None:

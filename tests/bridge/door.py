@@ -1,9 +1,8 @@
 """The bridge of a server process, and what tests send through it."""
 
-import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,13 +79,6 @@ async def open_door(
         finally:
             for socket in door.sockets:
                 await socket.close()
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait until something is so that no event tells of."""
-    async with asyncio.timeout(DEADLINE):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 def seconds_of(file: bytes) -> float:

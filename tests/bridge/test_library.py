@@ -12,8 +12,8 @@ import pytest
 from wyoming.client import AsyncTcpClient
 from wyoming.info import Describe, Info
 
-from tests.bridge.door import Door, open_door, until
-from tests.process import log_line, log_lines
+from tests.bridge.door import Door, open_door
+from tests.process import log_line, log_lines, until
 from tests.reference import SAYS, recording
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from http_bridge.output import Outputs, stamp
-from tests.bridge.door import Door, open_door, until
+from tests.bridge.door import Door, open_door
+from tests.process import until
 
 NAME = "speech_20260101T000000-000000Z.ogg"
 

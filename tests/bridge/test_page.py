@@ -1,6 +1,5 @@
 """The web page in a real browser, against a real server."""
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -15,7 +14,7 @@ import soundfile
 from tests.bridge.browser import SECONDS, axe, chromium, visit  # first: it skips where there is no browser
 from tests.bridge.door import Door, open_door, seconds_of
 from tests.bridge.ingress import Ingress
-from tests.process import log_line
+from tests.process import log_line, until
 from tests.reference import recording
 
 from playwright.async_api import Browser, Page, expect  # isort: skip
@@ -94,9 +93,7 @@ async def say(page: Page, text: str) -> None:
 
 async def true(page: Page, expression: str) -> None:
     """Wait until something is so; Playwright's own way to wait evaluates text, which the page's policy forbids."""
-    async with asyncio.timeout(SECONDS):
-        while not await page.evaluate(expression):
-            await asyncio.sleep(0.02)
+    await until(lambda: page.evaluate(expression), SECONDS)
 
 
 async def test_speech_plays_while_it_is_made(browser: Browser, fakes: Door) -> None:

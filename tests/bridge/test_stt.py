@@ -10,8 +10,8 @@ import av
 import psutil
 import pytest
 
-from tests.bridge.door import Door, form, open_door, recording, tone, until
-from tests.process import log_line, log_lines
+from tests.bridge.door import Door, form, open_door, recording, tone
+from tests.process import log_line, log_lines, until
 
 
 @pytest.fixture

@@ -131,9 +131,11 @@ async def test_one_that_comes_back_is_used_again_and_none_at_all_is_told(tmp_pat
         again = tmp_path / "again"
         again.mkdir()
         async with run_server(again, only_fakes(again), uri=second.uri) as back:
-            async with asyncio.timeout(20):
-                while refused_or_said(await ask(servers.near, say("There again."))) != 2:
-                    await asyncio.sleep(0.05)
+
+            async def said_again() -> bool:
+                return refused_or_said(await ask(servers.near, say("There again."))) == 2
+
+            await until(said_again)
             await log_line(back.log, "end There again.")
 
 

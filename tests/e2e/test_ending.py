@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from wyoming.event import Event
 
@@ -132,16 +133,16 @@ async def test_a_signal_while_an_engine_loads_for_ever_ends_the_server(tmp_path:
         assert await server.wait() == 0
 
 
-async def test_workers_end_when_their_server_is_killed(tmp_path: Path) -> None:
+async def test_its_processes_end_when_a_server_is_killed(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="ended with -9"):
         async with run_server(tmp_path, only_fakes(tmp_path)) as server:
             await ask(server, say("Something."))
-            (worker,) = server.workers()
+            process = psutil.Process(server.process.pid)
+            await until(lambda: len(process.children()) == 2)  # the other one tells speech from silence
+            children = process.children(recursive=True)
             server.process.kill()
             await server.wait()
-            async with asyncio.timeout(DEADLINE):
-                while worker.is_running() and worker.status() != "zombie":
-                    await asyncio.sleep(0.01)
+            await until(lambda: not any(child.is_running() and child.status() != "zombie" for child in children))
 
 
 def serve(folder: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":

@@ -12,7 +12,7 @@ from wyoming.event import Event
 from wyoming.info import Info
 
 from tests.e2e.dialogue import answer, ask, kinds, loud, record, refused, say, stream, transcript, words
-from tests.process import ServerProcess, log_line, log_lines, only_fakes, read_until, run_server
+from tests.process import ServerProcess, log_line, log_lines, only_fakes, read_until, run_server, until
 from wyoming_voice.engines.table import TABLE
 
 ALONE: dict[str, object] = {spec.name: {"enabled": False} for spec in TABLE}
@@ -30,9 +30,11 @@ async def voices(server: ServerProcess) -> list[str]:
 
 async def until_offered(server: ServerProcess, voice: str, *, seconds: float = 30.0) -> None:
     """Wait for a voice: the server asks the others again every now and then."""
-    async with asyncio.timeout(seconds):
-        while voice not in await voices(server):
-            await asyncio.sleep(0.05)
+
+    async def offered() -> bool:
+        return voice in await voices(server)
+
+    await until(offered, seconds)
 
 
 @asynccontextmanager

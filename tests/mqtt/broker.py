@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiomqtt import Client, MqttError
 
-from tests.process import DEADLINE, only_fakes
+from tests.process import DEADLINE, only_fakes, until
 
 PREFIX = "test/voice"
 STATE = f"{PREFIX}/state"
@@ -41,9 +41,7 @@ class Broker:
             self._process = await asyncio.create_subprocess_exec(
                 binary, "-c", str(file), stdout=log, stderr=log, start_new_session=True
             )
-        async with asyncio.timeout(DEADLINE):
-            while not await self._listens():
-                await asyncio.sleep(0.01)
+        await until(self._listens)
 
     async def stop(self) -> None:
         if self._process is not None:
