@@ -1,14 +1,14 @@
 """Clients, in a process of their own, that keep every engine of a server busy until the process is ended."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
+from .aside import aside, wanted
 from .ask import hear, speak
 from .recording import recordings
-from .server import ROOT, models, voices
+from .server import models, voices
 from .text import SENTENCES
 
 _EACH: Final = 2
@@ -19,18 +19,8 @@ LANGUAGE: Final = "en"
 @asynccontextmanager
 async def busy(port: int) -> AsyncIterator[None]:
     """Keep the engines busy while the block runs."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.busy", str(port)), stdout=asyncio.subprocess.PIPE, cwd=ROOT
-    )
-    assert process.stdout is not None, "it was started with a pipe"
-    try:
-        assert await process.stdout.readline(), "the load ended; above is what it says"
+    async with aside("bench.busy", port):
         yield
-        assert process.returncode is None, "the load has lasted; above is what it says"
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 def engines() -> Sequence[str]:
@@ -68,4 +58,4 @@ async def _load(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_load(int(sys.argv[1])))
+    asyncio.run(_load(wanted()))

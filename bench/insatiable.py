@@ -1,9 +1,7 @@
 """Two clients, in a process of their own, that want everything: an endless text, and an hour of audio at once."""
 
 import asyncio
-import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -12,10 +10,10 @@ from wyoming.asr import Transcribe
 from wyoming.audio import AudioChunk, AudioStart
 from wyoming.tts import Synthesize, SynthesizeVoice
 
+from .aside import aside, wanted
 from .ask import connect
 from .crowd import Wishes
 from .recording import RATE
-from .server import ROOT
 
 SENTENCE: Final = "Some more of this endless story is told now. "
 _SENTENCES: Final = 2000
@@ -33,23 +31,8 @@ async def insatiable(port: int, wishes: Wishes, *, talk: bool = True, dictate: b
         "language": wishes.language,
         "piece": wishes.pcm[: 2 * RATE].hex(),
     }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.insatiable"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-    )
-    assert process.stdin is not None, "it was started with a pipe"
-    assert process.stdout is not None, "it was started with a pipe"
-    try:
-        process.stdin.write(json.dumps(asked).encode() + b"\n")
-        assert await process.stdout.readline(), "they ended; above is what they say"
+    async with aside("bench.insatiable", asked):
         yield
-        assert process.returncode is None, "they have lasted; above is what they say"
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def _talk(port: int, voice: str, begun: asyncio.Event) -> None:
@@ -85,4 +68,4 @@ async def _want(*, port: int, voice: str | None, model: str | None, language: st
 
 if __name__ == "__main__":
     os.nice(_NICE)
-    asyncio.run(_want(**json.loads(sys.stdin.readline())))
+    asyncio.run(_want(**wanted()))
