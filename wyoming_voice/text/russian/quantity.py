@@ -13,6 +13,7 @@ from .unit import PREFIXED, SCALE, SCALES, SMALL, SYMBOL, UNITS, Noun
 
 NUMBER: Final = (
     rf"(?:[1-9]\d{{0,2}}(?:{SPACE}\d{{3}}){{1,4}}(?!\d|{SPACE}\d)|[1-9]\d{{0,2}}(?:[.,]\d{{3}}){{2,4}}(?!\d|[.,]\d)"
+    r"|[1-9]\d{0,2}(?:(?:,\d{3}){1,4}(?=\.\d\d?(?![.,]?\d))|(?:\.\d{3}){1,4}(?=,\d\d?(?![.,]?\d)))"  # 1,000.25
     r"|\d++)(?:[.,]\d++(?![.,]?\d))?"
 )
 SIGN: Final = r"[+\-−–±]"
@@ -102,11 +103,12 @@ def _noun(symbol: str) -> Noun:
 
 
 def _prefixed(match: re.Match[str], sentence: Sentence) -> str:
-    """«$5», «€1,5 млн»."""
+    """«$5», «€1,5 млн», «$1,000»: who writes the sign before it writes thousands so, too."""
     case = _case(sentence, match)
     sentence.said(match.end(), case)
-    sign = _sign(match, sentence)
-    return sign + _scaled(parse(match["number"]), match["scale"], match["unit"], case) + sentence.stop(match)
+    thousands = match["scale"] is None and re.fullmatch(r"[1-9]\d{0,2},\d{3}", match["number"])
+    number = parse(match["number"].replace(",", "") if thousands else match["number"])
+    return _sign(match, sentence) + _scaled(number, match["scale"], match["unit"], case) + sentence.stop(match)
 
 
 def _range(match: re.Match[str], sentence: Sentence) -> str | None:
