@@ -1,5 +1,7 @@
 """PCM conversion: lengths, cuts, levels and what is no format."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -193,3 +195,15 @@ def test_the_resampler_holds_back_little() -> None:
         source = PcmFormat(rate, 2, 1)
         out = Converter(source, HEARD).feed(silence(2, source))
         assert 2 - most < duration(out, HEARD) <= 2
+
+
+@pytest.mark.parametrize("rate", [1_000, 48_000])
+def test_a_large_piece_takes_little_more_memory_than_what_comes_of_it(rate: int) -> None:
+    source = PcmFormat(rate, 1, 1)
+    pcm = np.random.default_rng(rate).bytes(2**19)
+    tracemalloc.start()
+    converted = Converter(source, HEARD).feed(pcm)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2 * len(converted) + 2**20, "its parts, and the parts joined"
+    assert convert(pcm, source, HEARD) == convert(pcm, source, HEARD, [999] * 500)

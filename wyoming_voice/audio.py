@@ -17,6 +17,10 @@ CHANNELS = range(1, 9)
 _RATES_SAID: Final = f"whole Hz from {RATES[0]} to {RATES[-1]}"
 _CHANNELS_SAID: Final = f"{CHANNELS[0]} to {CHANNELS[-1]}"
 
+_AT_ONCE: Final = 16_384
+"""Frames converted at once, before or after, whichever are more: soxr keeps as much memory as its largest piece took,
+and what leaves the processor's cache takes twice as long."""
+
 Samples = NDArray[np.float32]
 """Shape (frames, channels), -1.0 … 1.0."""
 
@@ -80,6 +84,7 @@ class Converter:
         self._source = source
         self._target = target
         self._rest = b""
+        self._step = _AT_ONCE // max(1, -(-target.rate // source.rate)) * source.frame_size
         self._finished = False
         # Channels that go are mixed before the resampler, channels that come are made after it: it sees the fewer.
         self._between = source.channels if source.channels == target.channels else 1
@@ -97,7 +102,12 @@ class Converter:
         split = len(pcm) % self._source.frame_size
         self._rest = pcm[len(pcm) - split :]
         whole = pcm[: len(pcm) - split] if split else pcm
-        return whole if self._source == self._target or not whole else self._convert(whole, last=False)
+        if self._source == self._target or not whole:
+            return whole
+        if len(whole) <= self._step:
+            return self._convert(whole, last=False)
+        parts = (whole[start : start + self._step] for start in range(0, len(whole), self._step))
+        return b"".join(self._convert(part, last=False) for part in parts)
 
     def finish(self) -> bytes:
         """Give what was held back; the bytes of a frame that never became whole are dropped."""
