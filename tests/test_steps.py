@@ -1,5 +1,6 @@
 """The chain before speech as a whole: no input stops it or loses a word, and how it is cut changes nothing."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -83,3 +84,20 @@ async def test_a_model_that_is_set_up_wrongly_is_warned_of_once(caplog: pytest.L
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "Привет" not in caplog.text
     await llm.aclose()
+
+
+@pytest.mark.parametrize("size", [100, 999, 50_000])
+async def test_others_have_their_turn_while_a_text_without_a_sentence_comes_in(size: int) -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(others())
+    parts = ["\n" * size] * (50_000 // size)
+    assert [sentence async for sentence in split(arriving(parts), 50_000)] == []
+    waiting.cancel()
+    assert turns >= 25, "after every 2,000 characters at the latest"

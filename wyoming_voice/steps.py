@@ -22,7 +22,7 @@ from .voices import Catalogue, Voice
 
 T = TypeVar("T")
 
-_SLICE: Final = 4000  # characters that are cleaned and split before the event loop has its turn again
+_SLICE: Final = 1000  # characters that are cleaned and split before the event loop has its turn again
 _TURNS: Final = 4  # sentences before that the language model sees
 
 
@@ -42,14 +42,18 @@ async def limited(text: AsyncIterator[str], limit: int) -> AsyncGenerator[str, N
 
 
 async def sliced(text: AsyncIterator[str]) -> AsyncGenerator[str, None]:
-    """Pass a text on in parts that take next to no time; between those of a long one the event loop has its turn."""
+    """Pass a text on in parts that take next to no time; the event loop has its turn after each :data:`_SLICE`."""
+    passed = 0
     async with AsyncExitStack() as stack:
         if isinstance(text, AsyncGenerator):
             await stack.enter_async_context(aclosing(text))
         async for part in text:
             for start in range(0, len(part), _SLICE):
-                yield part[start : start + _SLICE]
-                if len(part) > _SLICE:
+                cut = part[start : start + _SLICE]
+                yield cut
+                passed += len(cut)
+                if passed >= _SLICE:
+                    passed = 0
                     await asyncio.sleep(0)
 
 
