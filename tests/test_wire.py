@@ -10,7 +10,7 @@ from wyoming.audio import AudioChunk
 from wyoming.event import Event
 
 from wyoming_voice.errors import BadRequest, TooLarge
-from wyoming_voice.wire import EventLimits, EventParser, encode
+from wyoming_voice.wire import PART_BYTES, EventLimits, EventParser, encode
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(),
@@ -148,3 +148,23 @@ def test_an_event_is_partial_until_its_last_byte() -> None:
 
 def test_what_unicode_cannot_say_is_still_written() -> None:
     assert parse(encode(Event(type="pong", data={"text": "\ud800"})))[0].data == {"text": "?"}
+
+
+def test_much_audio_in_one_event_comes_in_parts_as_it_arrives() -> None:
+    sent = b"ab" * PART_BYTES + b"rest"
+    sound = {"rate": 16_000, "width": 2, "channels": 1}
+    frame = encode(Event(type="audio-chunk", data=sound, payload=sent)) + encode(Event(type="audio-stop"))
+    parser = EventParser(EventLimits())
+    early = list(parser.feed(frame[: PART_BYTES + 200]))
+    assert [len(event.payload or b"") for event in early] == [PART_BYTES]
+    assert parser.partial
+    *parts, stop = early + list(parser.feed(frame[PART_BYTES + 200 :]))
+    assert b"".join(part.payload or b"" for part in parts) == sent
+    assert all((part.type, part.data) == ("audio-chunk", sound) for part in parts)
+    assert stop.type == "audio-stop"
+    assert not parser.partial
+
+
+def test_a_large_payload_of_another_event_stays_whole() -> None:
+    event = Event(type="image-chunk", payload=bytes(2 * PART_BYTES))
+    assert parse(encode(event)) == [event]

@@ -15,6 +15,9 @@ from wyoming.event import Event
 
 from .errors import BadRequest, TooLarge
 
+PART_BYTES: Final = 64 * 1024
+"""Audio that is passed on at once: a megabyte of 1 kHz is half an hour, and to convert it keeps everybody waiting."""
+
 
 @dataclass(frozen=True, slots=True)
 class EventLimits:
@@ -50,7 +53,8 @@ class EventParser:
     def feed(self, received: bytes | memoryview) -> Iterator[Event]:
         """Yield the events that ``received`` completes; raises BadRequest or TooLarge at the first wrong one.
 
-        The iterator must be exhausted before the next call.
+        The iterator must be exhausted before the next call. An ``audio-chunk`` with more than :data:`PART_BYTES` comes
+        as several, each as soon as it is there.
         """
         self._buffer += received
         start = 0
@@ -69,13 +73,15 @@ class EventParser:
                     self._header = self._parse_header(line)
                 header = self._header
                 middle = start + header.data_length
-                stop = middle + header.payload_length
+                rest = max(0, header.payload_length - PART_BYTES) if header.type == "audio-chunk" else 0
+                stop = middle + header.payload_length - rest
                 if len(self._buffer) < stop:
                     return
                 if header.data_length:
                     header.data.update(_parse_object(bytes(self._buffer[start:middle]), "An event's data"))
                 payload = bytes(memoryview(self._buffer)[middle:stop]) if header.payload_length else None
-                start, self._header = stop, None
+                start = stop
+                self._header = _Header(header.type, header.data, 0, rest) if rest else None
                 yield Event(type=header.type, data=header.data, payload=payload)
         finally:
             del self._buffer[:start]

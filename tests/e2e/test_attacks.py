@@ -228,6 +228,20 @@ async def endless_audio(door: Door) -> str:
     return await _endlessly(connection, encode(chunk))
 
 
+async def half_an_hour_in_each_chunk(door: Door) -> str:
+    """Send megabytes that become 32 times as many, in ten connections."""
+    sound = {"rate": 1000, "width": 1, "channels": 1}
+    chunk = encode(Event(type="audio-chunk", data=sound, payload=b"\x55" * MIB))
+    return "".join(await asyncio.gather(*(_wyoming(door, encode(Event(type="transcribe")), chunk) for _ in range(10))))
+
+
+async def another_format_in_each_chunk(door: Door) -> str:
+    def chunk(rate: int) -> bytes:
+        return encode(Event(type="audio-chunk", data={"rate": rate, "width": 2, "channels": 1}, payload=b"\1\1"))
+
+    return await _wyoming(door, encode(Event(type="transcribe")), (chunk(15_999) + chunk(1001)) * 2000)
+
+
 async def endless_upload(door: Door) -> str:
     connection = await asyncio.open_connection("127.0.0.1", door.port)
     connection[1].write(_head("/stt", 10**11, _FORM) + _FILE)
@@ -656,6 +670,8 @@ ATTACKS: Final[dict[Callable[[Door], Awaitable[str]], str]] = {
     endless_http_header: " 400 ",
     endless_http_headers: " 400 ",
     endless_audio: '"too-large"',
+    half_an_hour_in_each_chunk: '"too-large"',
+    another_format_in_each_chunk: '"unsupported-audio"',
     endless_upload: " 413 ",
     endless_text: '"too-large"|audio-start',
     endless_spoken_text: "closed 1009",

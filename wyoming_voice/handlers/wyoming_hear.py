@@ -10,7 +10,7 @@ from wyoming_voice import fields
 from wyoming_voice.audio import Converter, PcmFormat, check_format
 from wyoming_voice.channel import Channel
 from wyoming_voice.connection import Connection
-from wyoming_voice.errors import TooLarge
+from wyoming_voice.errors import TooLarge, UnsupportedAudio
 from wyoming_voice.listening import HEARD
 from wyoming_voice.speech import Finish, Listening, Speech
 
@@ -20,6 +20,8 @@ _GRAIN: Final = 1024  # bytes that are passed on at once: 32 ms, so that tiny ch
 _ENOUGH: Final = 8 * 2**20
 """Bytes that wait to be recognised when a client is not read any more: four minutes, so that a command or a voice
 message is always read to its end, and that its client has left is known at once."""
+_MOST_FORMATS: Final = 16
+"""Formats one after another in a recording: to begin with one costs as much as seconds of audio in it."""
 
 
 class Hearing:
@@ -34,6 +36,7 @@ class Hearing:
         self._pending = bytearray()
         self._source: PcmFormat | None = None
         self._converter: Converter | None = None
+        self._formats = 0
         self._heard: list[str] = []
         self._over = False
         self._polished: str | None = None
@@ -84,21 +87,24 @@ class Hearing:
         return [stop] if self._heard else []
 
     def _start(self, event: Event) -> None:
-        self._change_format(check_format(*(event.data.get(name) for name in ("rate", "width", "channels"))))
+        self._converter_of(check_format(*(event.data.get(name) for name in ("rate", "width", "channels"))))
 
     def _take(self, event: Event) -> None:
         if self._over:
             return  # the speech was over before the client's audio was
         source = check_format(*(event.data.get(name) for name in ("rate", "width", "channels")))
-        if source != self._source:  # a client without audio-start, or one whose chunks disagree with it
-            self._change_format(source)
-        assert self._converter is not None, "a format comes with its converter"
-        self._add(self._converter.feed(event.payload or b""))
+        self._add(self._converter_of(source).feed(event.payload or b""))
 
-    def _change_format(self, source: PcmFormat) -> None:
-        if self._converter is not None:
-            self._add(self._converter.finish())
-        self._source, self._converter = source, Converter(source, HEARD)
+    def _converter_of(self, source: PcmFormat) -> Converter:
+        """Go on in this format: some clients send no audio-start, or chunks that disagree with it."""
+        if self._converter is None or source != self._source:
+            if self._formats == _MOST_FORMATS:
+                raise UnsupportedAudio(f"A recording's format may change {_MOST_FORMATS - 1} times; send it in one.")
+            self._formats += 1
+            if self._converter is not None:
+                self._add(self._converter.finish())
+            self._source, self._converter = source, Converter(source, HEARD)
+        return self._converter
 
     def _add(self, pcm: bytes) -> None:
         if self._over:
