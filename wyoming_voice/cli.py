@@ -5,6 +5,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
@@ -66,8 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: Command, settings: Any, chosen: argparse.Namespace) -> int:
+    told: list[int] = []
     try:
-        return asyncio.run(command(settings, chosen))
+        return asyncio.run(_ended_by_signals(command(settings, chosen), told, serving=chosen.command == "serve"))
+    except asyncio.CancelledError:
+        return 128 + told[0]
     except VoiceError as error:
         print(error.text, file=sys.stderr)
         return 2 if isinstance(error, BadRequest) else 1
@@ -79,6 +83,22 @@ def _run(command: Command, settings: Any, chosen: argparse.Namespace) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+async def _ended_by_signals(command: Coroutine[Any, Any, int], told: list[int], *, serving: bool) -> int:
+    """Have a command clean up when the system, or a terminal that is closed, ends it; the server sees to it itself."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def end(number: int) -> None:
+        loop.remove_signal_handler(number)  # the second time it ends at once
+        told.append(number)
+        if task is not None:
+            task.cancel()
+
+    for number in () if serving else (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # else nohup, say, wants it to go on
+            loop.add_signal_handler(number, end, number)
+    return await command
 
 
 def _config_file(named: str | None) -> Path | None:

@@ -203,6 +203,7 @@ async def _run(command: list[str], *, environ: dict[str, str] | None = None, sho
             stderr=asyncio.subprocess.STDOUT,
             env=environ,
             process_group=0,
+            close_fds=False,  # the lock of the folder that it fills, which is to hold for as long as it does
         )
     except BaseException:
         os.close(ours)

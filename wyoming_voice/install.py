@@ -24,8 +24,8 @@ from .engines.table import EngineSpec, engines, environment
 from .engines.weights import DEFAULT_MODELS
 from .environment import asked_for, build, is_made_of, requirements
 from .errors import BadRequest, UnknownEngine, VoiceError
-from .folder import delete, disk_errors, locked, put_in_place, size, take_away, unfinished
-from .sources import wanted
+from .folder import delete, disk_errors, locked, put_in_place, size, take_away, tidy, unfinished
+from .sources import Wanted, wanted
 from .weights import bring, drop
 
 _RHVOICE_SCRIPT: Final = Path(__file__).resolve().parent.parent / "scripts" / "install-rhvoice.sh"
@@ -53,22 +53,24 @@ async def install(settings: Settings, names: Sequence[str], weights: Weights | N
     unlike = {spec.name: spec for spec in specs.values()}  # two names of the user's own may stand for one engine
     lacking = [spec for spec in unlike.values() if weights is None or not _is_installed(settings, spec)]
     files = {spec.name: _file(spec) for spec in lacking}
+    models = {name: _models(settings, name, spec, weights) for name, spec in specs.items()}
     for name, spec in specs.items():
         _say(_licence(spec, _options(settings, name), weights))
     shelf = environment(settings.data_dir, "any").parent
     turn = asyncio.Lock()
     with disk_errors(shelf), locked(shelf):
+        tidy(shelf)
         making = [_install(settings, spec, files[spec.name], turn) for spec in lacking]
         ended = await asyncio.gather(*making, return_exceptions=True)
     if weights is not None:
         for name in names:
-            ended += await asyncio.gather(_bring(settings, name, specs[name], weights), return_exceptions=True)
-    ready = [_tell(settings, name, spec, weights) for name, spec in specs.items()]
+            ended += await asyncio.gather(_bring(specs[name], models[name], weights), return_exceptions=True)
     errors = [error for error in ended if error is not None]
     for error in errors:
         if len(names) == 1 or not isinstance(error, VoiceError):
             raise error
         _say(error.text)
+    ready = [_tell(settings, name, spec, weights) for name, spec in specs.items()]
     return 1 if errors or (weights is not None and not all(ready)) else 0
 
 
@@ -116,15 +118,21 @@ def _is_installed(settings: Settings, spec: EngineSpec) -> bool:
     """Tell whether an engine's packages are those of its requirements, or in our own Python."""
     own, file = environment(settings.data_dir, spec.name), requirements(spec.name)
     if own.exists() and file is not None:
-        return is_made_of(own, file)
+        return is_made_of(own, file) and not spec.absent({"data_dir": str(settings.data_dir)})
     return all(find_spec(module) for module in spec.modules)
 
 
-async def _bring(settings: Settings, name: str, spec: EngineSpec, weights: Weights) -> None:
+def _models(settings: Settings, name: str, spec: EngineSpec, weights: Weights | None) -> Sequence[Wanted]:
+    """Return the models that are asked for; raises BadRequest for a name that is none's."""
+    if weights is None:
+        return ()
     options = _options(settings, name)
     if weights.model is not None:
         options = {**options, "model": weights.model}
-    models = wanted(spec.name, options, settings.languages)
+    return wanted(spec.name, options, settings.languages)
+
+
+async def _bring(spec: EngineSpec, models: Sequence[Wanted], weights: Weights) -> None:
     if not models:
         _say(f"{spec.description} needs no weights besides its packages, or those that its options name are your own.")
     for model in models:
@@ -149,14 +157,14 @@ def _remove(settings: Settings, spec: EngineSpec) -> int:
         print(f"RHVoice belongs to the system. To remove it: sudo apt-get remove {_RHVOICE_PACKAGES}")
         return 1
     own = environment(settings.data_dir, spec.name)
-    if not own.exists():
+    if not own.exists() and not unfinished(own).exists():
         shared = all(find_spec(module) for module in spec.modules)
         where = f" It is installed in the server's own Python, {sys.prefix}." if shared else ""
         _say(f"{spec.description} has no environment of its own in {own.parent}: nothing to remove.{where}")
         return 1
     with disk_errors(own), locked(own.parent):
-        freed = take_away(own) // 1_000_000
-    _say(f"{spec.description} is removed from {own}; {freed} MB are free again.")
+        freed = tidy(own.parent) + (take_away(own) if own.exists() else 0)
+    _say(f"{spec.description} is removed from {own}; {freed // 1_000_000} MB are free again.")
     return 0
 
 

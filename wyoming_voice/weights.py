@@ -15,7 +15,7 @@ import aiohttp
 
 from .download import PART, Progress, fetch, has, is_whole, megabytes, refused, session
 from .errors import EngineUnavailable
-from .folder import delete, disk_errors, locked, put_in_place, take_away, unfinished
+from .folder import delete, disk_errors, locked, put_in_place, size, take_away, unfinished
 from .sources import Published, Repository, Wanted, hub
 
 _YES: Final = ("1", "ON", "YES", "TRUE")
@@ -42,13 +42,16 @@ async def bring(model: Wanted, source: Path | None = None) -> None:
 
 
 def drop(model: Wanted) -> int:
-    """Delete a model; returns the bytes that are free again."""
-    if not model.folder.exists():
+    """Delete a model, and what an interrupted fetch left of it; returns the bytes that are free again."""
+    made = unfinished(model.folder)
+    if not model.folder.exists() and not made.exists():
         return 0
     with disk_errors(model.folder), locked(model.folder.parent):
+        freed = size(made)
+        delete(made)
         if not model.shared:
-            return take_away(model.folder)
-        freed = model.size
+            return freed + (take_away(model.folder) if model.folder.exists() else 0)
+        freed += model.size
         for path in model.files:
             path.unlink()
         return freed

@@ -146,7 +146,8 @@ def _samples(path: Path) -> NDArray[np.float32]:
         read, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise BadRequest(
-            f"The reference recording {path} is no audio that can be read: {error.error_string}"
+            f"The reference recording {Path(path).name} is no audio that can be read: {error.error_string} "
+            "Save it as WAV or FLAC."
         ) from error
     samples: NDArray[np.float32] = read.mean(axis=1)
     check_reference(samples, rate)

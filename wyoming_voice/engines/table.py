@@ -75,7 +75,10 @@ class EngineSpec:
         """Say what keeps this engine from working, and the command that mends it; None when it is ready."""
         if absent := self.absent(options):
             command = f"{self.install} --weights" if self.weights else self.install
-            return typed(f"{self.description} is not installed (no {', '.join(absent)}). Run: {command}")
+            python = environment(Path(str(options.get("data_dir", "data"))), self.name) / "bin" / "python"
+            gone = python.is_symlink() and not python.exists()
+            why = f"its Python, {python.readlink()}, is gone" if gone else f"no {', '.join(absent)}"
+            return typed(f"{self.description} is not installed ({why}). Run: {command}")
         missing = self.ready(options)
         return None if missing is None else typed(missing)
 
