@@ -27,7 +27,7 @@ from wyoming_voice.engines.qwen_asr_files import ALIGNER
 from wyoming_voice.engines.table import engines, environment
 from wyoming_voice.environment import Seen, _find_links, _torch_lies_in, asked_for, build, reason, requirements
 from wyoming_voice.errors import BadRequest, Busy, EngineUnavailable, UnknownEngine
-from wyoming_voice.folder import locked, put_in_place
+from wyoming_voice.folder import locked, put_in_place, take_away
 from wyoming_voice.install import Weights, install, remove
 from wyoming_voice.launch import ProcessLauncher, interpreter
 from wyoming_voice.link import segment_event
@@ -144,6 +144,11 @@ async def test_a_running_server_offers_what_is_installed_meanwhile(installed: Pa
                 while (event := await peer.read_event()) is not None and not AudioChunk.is_type(event.type):
                     assert event.type != "error", event.data
             assert event is not None
+        workers = server.workers()
+        assert workers
+        take_away(place)
+        _, left = await asyncio.to_thread(psutil.wait_procs, workers, 2 * DEADLINE)
+        assert left == []  # it would hold the memory and the disk of what was removed
 
 
 async def offered(peer: AsyncTcpClient) -> set[str]:

@@ -60,11 +60,15 @@ class Voices:
         self.places = dict(self.catalogue.places)
         """The engines that the pool may start, by its names: those too that have changed and still have a request."""
 
-    async def keep_true(self) -> None:
-        """Look again for as long as the server runs: at servers elsewhere first, then at this machine."""
+    async def keep_true(self, renew: Callable[[], object]) -> None:
+        """Look again for as long as the server runs: at servers elsewhere first, then at this machine.
+
+        ``renew`` is called after each look.
+        """
         while True:
             await asyncio.to_thread(self.library.tidy)
             await self.look()
+            renew()
             for _ in range(round(_LOOK_SECONDS / _SEEK_SECONDS)):
                 await asyncio.sleep(_SEEK_SECONDS)
                 if await self._ask(place for place in self._elsewhere() if place.name not in self._remote):
@@ -95,6 +99,11 @@ class Voices:
         self.places.update(catalogue.places)
         self._settings = settings
         self._show(catalogue)
+
+    def renewed(self) -> list[str]:
+        """Name the engines whose environment has come, gone or been made anew since they were taken as they are."""
+        found = self.catalogue.places.items()
+        return [name for name, place in found if place.environment != self.places[name].environment]
 
     def prefer(self, name: str | None) -> None:
         """Choose the voice for everybody who names none, while there is one of this name; None: as config.yml says."""
@@ -156,8 +165,18 @@ class App:
         self.voices.take(settings, catalogue, renamed)
         self.settings, self.speech = settings, self._speech(settings)
         for name in changed:
-            if name in catalogue.places and catalogue.places[name].settings.preload:
+            place = catalogue.places.get(name)
+            if place is not None and place.settings.preload and place.missing is None:
                 self.pool.preload(name)
+
+    def renew(self) -> None:
+        """Replace workers whose environment is not there any more: what they have not imported yet is gone or another.
+
+        They would hold the memory and the disk of what was removed, too.
+        """
+        if changed := self.voices.renewed():
+            _LOGGER.info("Workers are replaced, since these were installed or removed: %s", ", ".join(changed))
+            self.take(self.settings, self.voices.catalogue, changed)
 
     def memory(self, engine: str) -> int:
         """Return the bytes that an engine's processes hold."""
@@ -219,7 +238,7 @@ async def open_server(app: App) -> AsyncIterator[Server]:
                 connections_per_address=settings.limits.connections_per_address,
             )
         )
-        looking = asyncio.create_task(app.voices.keep_true(), name="keep the catalogue true")
+        looking = asyncio.create_task(app.voices.keep_true(app.renew), name="keep the catalogue true")
         stack.callback(looking.cancel)
         warming = asyncio.create_task(app.speech.warm(), name="load what requests need")
         stack.push_async_callback(_end, warming)  # it may be starting a process

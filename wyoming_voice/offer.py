@@ -23,6 +23,8 @@ class Place:
     missing: str | None
     """What keeps it from working, and the command that mends it."""
     abilities: frozenset[Ability] = frozenset()
+    environment: tuple[int, int] | None = None
+    """Which Python environment of its own it has, another when that was made anew; None: it has none."""
 
     @property
     def is_here(self) -> bool:

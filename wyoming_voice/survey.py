@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from wyoming.info import Info
 
 from .config import Settings
-from .engines.table import Ability, EngineSpec, engines
+from .engines.table import Ability, EngineSpec, engines, environment
 from .engines.voices import EngineVoice
 from .voice_file import LibraryVoice
 from .voices import Catalogue, Model, Place, Voice, matches, speaks_all
@@ -58,7 +58,15 @@ def _places(settings: Settings) -> Iterator[tuple[Place, Sequence[EngineVoice]]]
             else:
                 found = spec.voices(options) if spec.task == "tts" else ()
                 missing = spec.missing(options) if engine.launcher == "process" else None  # else its nodes know
-                yield Place(name, engine, spec, options, missing, spec.abilities(options)), found
+                yield Place(name, engine, spec, options, missing, spec.abilities(options), _made(settings, spec)), found
+
+
+def _made(settings: Settings, spec: EngineSpec) -> tuple[int, int] | None:
+    try:
+        seen = environment(settings.data_dir, spec.name).lstat()
+    except OSError:
+        return None
+    return seen.st_ino, seen.st_mtime_ns
 
 
 def _kept(place: Place, languages: Iterable[str]) -> tuple[str, ...]:
