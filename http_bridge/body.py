@@ -2,13 +2,14 @@
 
 import asyncio
 import tempfile
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, TypeVar
 from urllib.parse import parse_qsl
 
-from aiohttp import BodyPartReader, hdrs, web
+from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, BodyPartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
@@ -27,6 +28,10 @@ _DAMAGED: Final = "The body is damaged or not complete."
 _IN_MEMORY: Final = 1024 * 1024
 _SLOWEST: Final = 1024  # bytes per second: less is no network, but somebody who wants to keep a connection
 _MUCH: Final = 256 * 1024  # bytes of JSON that are parsed in a thread
+
+# aiohttp warns of each with what the client wrote, and Python keeps every text that it has warned of, for ever.
+for _odd in (BadContentDispositionHeader, BadContentDispositionParam):
+    warnings.simplefilter("ignore", _odd)
 
 
 async def read_json(request: web.Request, model: type[M]) -> M:

@@ -5,22 +5,26 @@ descriptors that the Wyoming door needs.
 """
 
 import asyncio
+import logging
 from collections import Counter
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_request import BaseRequest
 
 from wyoming_voice.config_door import Limits
-from wyoming_voice.errors import Busy
+from wyoming_voice.errors import BadRequest, Busy, Internal
 
-from .problem import STATUS, body
+from .problem import MISTAKE, STATUS, body, response
 from .reply import to_json
 
 
 class Entrance:
     """Makes the protocol of each connection; ``asyncio`` calls it."""
 
-    def __init__(self, server: web.Server, limits: Limits, known: set[object]) -> None:
-        self.server = server
+    def __init__(self, server: web.Server, limits: Limits, known: set[object], log: logging.Logger) -> None:
+        self._server = server
+        self._log = log
         self.limits = limits
         self.inside: Counter[str] = Counter()
         """Connections by the address they come from."""
@@ -31,6 +35,17 @@ class Entrance:
         """Receive a connection."""
         return _Visitor(self)
 
+    def handler(self) -> web.RequestHandler:
+        """Make what reads the requests of a connection."""
+        return _Handler(
+            self._server,
+            loop=asyncio.get_running_loop(),
+            auto_decompress=False,  # a body means what its length says
+            access_log=None,  # type: ignore[arg-type]  # that is how aiohttp writes none
+            logger=self._log,
+            keepalive_timeout=self.limits.idle,
+        )
+
     def refusal(self, address: str) -> str | None:
         """Say why no more may come in from an address; None: they may."""
         if self.inside.total() >= self.limits.connections:
@@ -39,6 +54,30 @@ class Entrance:
             most = self.limits.connections_per_address
             return f"{most} connections from one address are the most (limits.connections_per_address)."
         return None
+
+
+class _Handler(web.RequestHandler):
+    """aiohttp's own; what it refuses before there is a request for us has the body of every error."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what could not be read."""
+        if isinstance(exc, UnicodeError):  # bytes in a header that are no text, and aiohttp repeats them
+            status, message = 400, "a header is not UTF-8"
+            exc = HttpProcessingError(code=status, message=message)
+        super().handle_error(request, status, exc, message)  # logs it, and raises where a reply has begun already
+        reason = (message or "").partition(":\n")[0]
+        unread = BadRequest(f"This HTTP request cannot be read: {reason}.")
+        reply = response(unread if status < 500 else Internal(MISTAKE))
+        reply.force_close()
+        return reply
 
 
 class _Visitor(asyncio.Protocol):
@@ -60,7 +99,7 @@ class _Visitor(asyncio.Protocol):
             transport.close()
             return
         self._entrance.inside[self._address] += 1
-        self._handler = self._entrance.server()
+        self._handler = self._entrance.handler()
         self._handler.connection_made(transport)
         seconds = self._entrance.limits.event
         self._timer = asyncio.get_running_loop().call_later(seconds, self._expire, transport)

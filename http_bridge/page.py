@@ -13,6 +13,7 @@ from aiohttp import web
 from wyoming_voice.errors import EngineUnavailable
 
 from .bridge import bridge_of
+from .reply import file_reply
 from .route import Route
 
 _FOLDER: Final = Path(__file__).parent / "web"
@@ -76,7 +77,7 @@ def _file(request: web.Request, path: Path) -> web.StreamResponse:
     }
     if path.suffix == ".html":
         headers["Content-Security-Policy"] = _policy(bridge_of(request).settings.bridge.cors)
-    return web.FileResponse(path, headers=headers)
+    return file_reply(request, path, headers)
 
 
 def _policy(friends: tuple[str, ...]) -> str:

@@ -55,6 +55,8 @@ _TYPES: Final = {
 
 _PARAMS: Final = {"unknown-voice": "voice", "unknown-engine": "model"}
 
+MISTAKE: Final = "The server made a mistake; its log says more."
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -106,7 +108,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:
         name = request.get(REQUEST_ID, "")
         _LOGGER.exception("%s %s %s ended by a mistake of the server", name, request.method, request.path)
-        failure = Internal("The server made a mistake; its log says more.")
+        failure = Internal(MISTAKE)
     return _broken_off(request) if STREAMING in request else response(failure)
 
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from wyoming_voice.app import App
@@ -73,17 +73,13 @@ async def open_bridge(app: App) -> AsyncIterator["BridgeServer"]:
     runner = web.AppRunner(
         build(bridge),
         handler_cancellation=True,
-        auto_decompress=False,  # a body means what its length says
-        access_log=None,
-        logger=_connection_log(),
-        keepalive_timeout=settings.limits.idle,
         shutdown_timeout=0.5,
         handle_signals=False,
     )
     await runner.setup()
     try:
         assert runner.server is not None, "a runner that is set up has a server"
-        entrance = Entrance(runner.server, settings.limits, bridge.known)
+        entrance = Entrance(runner.server, settings.limits, bridge.known, _connection_log())
         loop = asyncio.get_running_loop()
         server = await loop.create_server(entrance, host, port, ssl=_tls(settings), backlog=256)
         pruning = asyncio.create_task(_keep_pruned(bridge.outputs), name="remove old files")
@@ -131,6 +127,8 @@ def build(bridge: Bridge) -> web.Application:
     application[_GUARD] = _guard(bridge.settings)
     for route in (*ROUTES, description_route(ROUTES)):
         application.router.add_route(route.method, route.path, route.handler)
+        if route.method == hdrs.METH_GET and not route.websocket:  # players and `wget --spider` look before they fetch
+            application.router.add_route(hdrs.METH_HEAD, route.path, route.handler)
     return application
 
 

@@ -128,7 +128,10 @@ async def serve(
         max_msg_size=largest,
         timeout=_GOODBYE_SECONDS,
     )
-    await peer.prepare(request)
+    try:
+        await peer.prepare(request)
+    except (web.HTTPBadRequest, ValueError):  # ValueError: a key, or what an error would repeat, is not ASCII
+        raise BadRequest("This address is a WebSocket, and the request is not the handshake of one.") from None
     request[STREAMING] = peer
     socket = Socket(peer, request, goodbye)
     bridge = bridge_of(request)

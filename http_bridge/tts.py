@@ -26,7 +26,7 @@ from wyoming_voice.voices import VoiceChoice
 from .body import read_json
 from .bridge import Bridge, bridge_of
 from .output import stamp
-from .reply import json_reply
+from .reply import file_reply, json_reply
 from .route import Route
 from .sound import AUDIO, AudioEncoder, choose_format, sound_of, stream_speech
 
@@ -169,7 +169,7 @@ async def output(request: web.Request) -> web.StreamResponse:
     if path is None:
         raise web.HTTPNotFound
     kind = "audio/ogg" if path.suffix == ".ogg" else "text/plain; charset=utf-8"
-    return web.FileResponse(path, headers={"Content-Type": kind, "X-Content-Type-Options": "nosniff"})
+    return file_reply(request, path, {"Content-Type": kind, "X-Content-Type-Options": "nosniff"})
 
 
 async def _processed(bridge: Bridge, asked: SpeechRequest, choice: VoiceChoice) -> str:
