@@ -22,7 +22,7 @@ from wyoming_voice.voices import Catalogue
 
 from .body import read_audio_body, read_fields
 from .bridge import REQUEST_ID, bridge_of
-from .deepgram_shape import alternative, metadata, model_id, model_info, rounded, utterances
+from .deepgram_shape import alternative, metadata, model_id, model_info, paragraphs, rounded, utterances
 from .deepgram_speak import wav_start
 from .hearing import Asked, Sound, listen
 from .listen import sound_of
@@ -98,6 +98,8 @@ class DeepgramListenQuery(_Query):
     """What is in the body, and what is wanted of it."""
 
     utterances: bool = Field(default=False, description="Whether the pieces are wanted, too")
+    paragraphs: bool = Field(default=False, description="Whether they are wanted as paragraphs")
+    smart_format: bool = Field(default=False, description="The same; transcripts are made readable anyway")
 
 
 class DeepgramTranscript(BaseModel):
@@ -187,9 +189,10 @@ async def listen_rest(request: web.Request) -> web.StreamResponse:
                     _put_head, body, recording, sound_of(query.encoding, query.sample_rate, query.channels)
                 )
             heard = await recognise(request, recording, expected)
-    results: dict[str, object] = {
-        "channels": [{"alternatives": [alternative(heard.pieces, heard.text)], "detected_language": heard.language}]
-    }
+    best = alternative(heard.pieces, heard.text)
+    if query.paragraphs or query.smart_format:
+        best["paragraphs"] = paragraphs(heard)
+    results: dict[str, object] = {"channels": [{"alternatives": [best], "detected_language": heard.language}]}
     if query.utterances:
         results["utterances"] = list(utterances(heard))
     described = metadata(request[REQUEST_ID], model.name, heard.seconds, digest)

@@ -46,6 +46,23 @@ def utterances(heard: Transcription) -> Iterator[dict[str, object]]:
         yield {"start": rounded(piece.start), "end": rounded(piece.end), "channel": 0, **alternative([piece])}
 
 
+def paragraphs(heard: Transcription) -> dict[str, object]:
+    """Spell the pieces of a recording as paragraphs of one sentence."""
+    said = [(piece, piece.text.strip()) for piece in heard.pieces]
+    return {
+        "transcript": "".join(f"\n{text}\n" for _, text in said),
+        "paragraphs": [
+            {
+                "sentences": [{"text": text, "start": rounded(piece.start), "end": rounded(piece.end)}],
+                "num_words": len(text.split()),
+                "start": rounded(piece.start),
+                "end": rounded(piece.end),
+            }
+            for piece, text in said
+        ],
+    }
+
+
 def metadata(request_id: str, model: str, seconds: float, sha256: str = "") -> dict[str, object]:
     """Describe a transcription of so many seconds; the digest is of a recording that was sent whole."""
     return {

@@ -187,6 +187,17 @@ async def test_the_sdk_transcribes_a_file(deepgram: AsyncDeepgramClient) -> None
         "confidence": 0.5,
     }
     assert content["results"]["utterances"][0]["transcript"] == "1.0 seconds"
+    assert alternative["paragraphs"]["transcript"].startswith("\n1.0 seconds\n\nat ")
+    paragraph = alternative["paragraphs"]["paragraphs"][0]
+    assert (paragraph["num_words"], paragraph["start"]) == (2, 0.0)
+    assert paragraph["sentences"][0]["text"] == "1.0 seconds"
+
+
+async def test_paragraphs_come_where_they_are_asked_for(deepgram: AsyncDeepgramClient) -> None:
+    for asked, expected in (({"paragraphs": True}, "\n1.0 seconds\n"), ({}, None)):
+        heard = await deepgram.listen.v1.media.transcribe_file(request=recording(1.0), language="en", **asked)
+        shown = plain(heard)["results"]["channels"][0]["alternatives"][0].get("paragraphs")
+        assert shown is None if expected is None else shown["transcript"].startswith(expected)
 
 
 @pytest.mark.parametrize(("encoding", "size"), [("linear16", 2), ("mulaw", 1)])
