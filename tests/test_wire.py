@@ -168,3 +168,10 @@ def test_much_audio_in_one_event_comes_in_parts_as_it_arrives() -> None:
 def test_a_large_payload_of_another_event_stays_whole() -> None:
     event = Event(type="image-chunk", payload=bytes(2 * PART_BYTES))
     assert parse(encode(event)) == [event]
+
+
+def test_more_lists_than_any_request_has_are_refused_and_as_many_brackets_as_a_text_has_are_not() -> None:
+    with pytest.raises(TooLarge, match="brackets"):
+        parse(encode(Event(type="synthesize", data={"text": "a", "more": [[]] * 100_001})))
+    (event,) = parse(encode(Event(type="synthesize", data={"text": "[" * 99_999})))
+    assert event.data["text"] == "[" * 99_999

@@ -5,9 +5,12 @@ Raised where the meaning is known, spelled once per front door (an HTTP status, 
 """
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from .invocation import typed
+
+_LONGEST: Final = 4000
+"""Characters of a sentence; what is longer repeats what somebody wrote, which may be a megabyte of it."""
 
 
 class VoiceError(Exception):
@@ -16,7 +19,7 @@ class VoiceError(Exception):
     code: ClassVar[str] = "internal"
 
     def __init__(self, text: str) -> None:
-        self.text = typed(text)
+        self.text = typed(text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}")
         super().__init__(self.text)
 
 

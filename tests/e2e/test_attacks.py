@@ -488,6 +488,20 @@ async def wrong_json_types(door: Door) -> str:
     return told
 
 
+async def a_name_of_a_megabyte(door: Door) -> str:
+    data = json.dumps({"name": "x" * 1_000_000}).encode()
+    told = await _wyoming(door, b'{"type": "select-program", "data_length": %d}\n' % len(data), data)
+    assert len(told) < 10_000, "what was wrong is told, and not all of it repeated"
+    return told
+
+
+async def a_megabyte_of_lists(door: Door) -> str:
+    """Have fifty connections send at once what costs most to parse."""
+    data = b'{"text": "a", "more": [' + b"[]," * 340_000 + b"[]]}"
+    event = b'{"type": "synthesize", "data_length": %d}\n' % len(data) + data
+    return "".join(await asyncio.gather(*(_wyoming(door, event) for _ in range(50))))
+
+
 async def impossible_formats(door: Door) -> str:
     told = ""
     wrongs: tuple[Mapping[str, object], ...] = (
@@ -692,6 +706,8 @@ ATTACKS: Final[dict[Callable[[Door], Awaitable[str]], str]] = {
     deep_message: "INVALID_MESSAGE",
     wrong_types: '"bad-request"',
     wrong_json_types: "400 ",
+    a_name_of_a_megabyte: '"unknown-engine"',
+    a_megabyte_of_lists: '"too-large"',
     impossible_formats: '"unsupported-audio"',
     bombs: "too-large",
     lying_headers: "unsupported-audio",
