@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import pty
+import signal
 import subprocess
 import sys
 import wave
@@ -164,6 +167,44 @@ def test_voice_of_a_recording_is_made_heard_and_removed(tmp_path: Path) -> None:
     assert run("voices", "remove", "her", folder=tmp_path, config=config).returncode == 0
     assert b"her\t" not in run("voices", folder=tmp_path, config=config).stdout
     assert run("voices", "remove", "her", folder=tmp_path, config=config).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "said"),
+    [(b"\n", 0, None), ("Это она.\n".encode(), 0, "Это она.\n"), (None, 130, ""), (b"\x04", 2, "")],
+)
+def test_what_was_recognised_is_confirmed_or_corrected_or_the_command_given_up(
+    tmp_path: Path, answer: bytes | None, status: int, said: str | None
+) -> None:
+    sound, config = tmp_path / "her.wav", tmp_path / "config.yml"
+    sound.write_bytes(recording())
+    config.write_text("languages: [en]\nengines: {fake: {options: {abilities: [clone]}}}\n", "utf-8")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "wyoming_voice", "voices", "add", "her", "--audio", str(sound), "--config", str(config)],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'fake'}", "PATH": "/usr/bin:/bin", "PYTHONUTF8": "1"},
+    ) as process:
+        os.close(theirs)
+        assert process.stderr is not None, "it was started with a pipe"
+        shown = b""
+        while b"else what it says: " not in shown:
+            more = os.read(process.stderr.fileno(), 4096)
+            assert more, shown
+            shown += more
+        if answer is None:
+            process.send_signal(signal.SIGINT)  # as Ctrl-C does
+        else:
+            os.write(ours, answer)
+        out, err = process.communicate(timeout=SECONDS)
+        os.close(ours)
+    recognised = shown.decode().partition("Recording 1 says: ")[2].partition("\n")[0]
+    assert recognised
+    assert process.returncode == status, err
+    assert out.decode() == (f"{recognised}\n" if said is None else said)
+    assert (tmp_path / "data" / "voices" / "her").exists() == (status == 0)
 
 
 def test_say_speaks_with_the_voice_of_recordings(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from wyoming_voice import enrol
 from wyoming_voice.app import open_app
 from wyoming_voice.config import Settings
 from wyoming_voice.engines.reference import is_lent
-from wyoming_voice.errors import EngineUnavailable, TooLarge, UnknownVoice
+from wyoming_voice.errors import BadRequest, EngineUnavailable, TooLarge, UnknownVoice, UnsupportedAudio
 from wyoming_voice.library import Library
 from wyoming_voice.voice_file import LibraryVoice
 
@@ -41,6 +41,21 @@ async def test_few_recordings_are_looked_at_at_once(tmp_path: Path, monkeypatch:
         await asyncio.gather(*(borrow() for _ in range(6)))
     assert most == 2
     assert list((tmp_path / "voices").iterdir()) == []
+
+
+async def test_of_several_recordings_it_is_said_which_one_is_wrong(tmp_path: Path) -> None:
+    good, short = tmp_path / "good.wav", tmp_path / "short.wav"
+    good.write_bytes(recording())
+    short.write_bytes(recording()[:50_000])
+    async with open_app(Settings(data_dir=tmp_path)) as app:
+        for wanted, which in (
+            ([good, short], r"^short\.wav: The reference recording is "),
+            ([io.BytesIO(recording()), io.BytesIO(b"no audio")], r"^Recording 2: This file is not audio"),
+            ([short], r"^The reference recording is "),
+        ):
+            with pytest.raises((BadRequest, UnsupportedAudio), match=which):
+                async with enrol.borrow(app, [enrol.Recording(file) for file in wanted]):
+                    pass
 
 
 async def test_too_many_recordings_or_words_are_refused(tmp_path: Path) -> None:

@@ -87,25 +87,32 @@ def test_removed_voice_is_gone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        ("references: [{audio: ../../secret.flac}]", "references.0.audio"),
+        (
+            "references: [{audio: ../../secret.flac}]",
+            "references.[0].audio: must be a file of the same folder, such as",
+        ),
         ("references: [{audio: gone.flac}]", "gone.flac is missing"),
         ("references: 5", "references"),
         ("{}", "neither references nor a description"),
         ("description: [", "voice.yml"),
-        ("descripton: x", "descripton"),
+        ("descripton: x", "voice.yml: descripton: no such key; did you mean 'description'?"),
+        ("", "voice.yml: must have keys"),
+        (b"description: \xea", "voice.yml: this is not UTF-8 text"),
+        (None, "voice.yml: No such file or directory"),
         ("a: &x 1\nb: *x", "voice.yml"),
         ("description: " + "x" * 300_000, "larger than"),
         ("\0", "voice.yml"),
     ],
 )
 def test_damaged_voice_is_reported_once_and_left_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str, sentence: str
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str | bytes | None, sentence: str
 ) -> None:
     shelf = library(tmp_path)
     shelf.add(LibraryVoice(name="good"), [(FLAC, "one")])
     bad = tmp_path / "voices" / "bad"
     bad.mkdir()
-    (bad / "voice.yml").write_text(damage)
+    if damage is not None:
+        (bad / "voice.yml").write_bytes(damage if isinstance(damage, bytes) else damage.encode())
     with caplog.at_level(logging.WARNING, logger="wyoming_voice.library"):
         assert [voice.name for voice in shelf.voices()] == ["good"]
         assert [voice.name for voice in shelf.voices()] == ["good"]

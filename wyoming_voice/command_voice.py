@@ -1,6 +1,7 @@
 """The command ``voices``: list them, make one, hear it, remove it; and the references of the command ``say``."""
 
 import argparse
+import asyncio
 import json
 import sys
 from dataclasses import asdict, replace
@@ -65,7 +66,7 @@ async def _add(app: App, chosen: argparse.Namespace) -> int:
     )
     made = await draft(app, wanted)
     if made.recognised and not chosen.yes:
-        made = _confirmed(made)
+        made = await _confirmed(made)
     voice = await keep(app, made)
     print(f"The voice {voice.name} is made. Hear it: {PROGRAM} voices preview {quote(voice.name)}", file=sys.stderr)
     for _, text in made.recordings:
@@ -73,7 +74,7 @@ async def _add(app: App, chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _confirmed(made: Draft) -> Draft:
+async def _confirmed(made: Draft) -> Draft:
     """Show what was recognised and have it corrected; raises BadRequest where nobody can be asked."""
     if not sys.stdin.isatty():
         heard = "; ".join(text or "(nothing)" for _, text in made.recordings)
@@ -81,12 +82,24 @@ def _confirmed(made: Draft) -> Draft:
     corrected = []
     for number, (audio, text) in enumerate(made.recordings, 1):
         print(f"Recording {number} says: {text or '(nothing was recognised)'}", file=sys.stderr)
-        try:
-            said = input("Enter if that is right, else what it says: ").strip()
-        except EOFError:
-            raise BadRequest("Nothing was said about it, so no voice was made.") from None
-        corrected.append((audio, said or text))
+        print("Enter if that is right, else what it says: ", end="", file=sys.stderr, flush=True)
+        said = await _typed()
+        if not said:
+            raise BadRequest("Nothing was said about it, so no voice was made.")
+        corrected.append((audio, said.strip() or text))
     return replace(made, recordings=tuple(corrected))
+
+
+async def _typed() -> str:
+    """Wait for a line at the terminal, in a way that Ctrl-C ends; empty: there will be none."""
+    loop = asyncio.get_running_loop()
+    there = asyncio.Event()
+    loop.add_reader(sys.stdin, there.set)
+    try:
+        await there.wait()
+    finally:
+        loop.remove_reader(sys.stdin)
+    return sys.stdin.readline()
 
 
 async def _preview(app: App, chosen: argparse.Namespace) -> int:

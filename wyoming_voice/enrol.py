@@ -2,9 +2,9 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -17,7 +17,7 @@ from .audio import Converter, PcmFormat, to_float
 from .codec import decode
 from .engines.protocol import Reference
 from .engines.reference import check_reference
-from .errors import BadRequest, EngineUnavailable, TooLarge
+from .errors import BadRequest, EngineUnavailable, TooLarge, UnsupportedAudio
 from .listening import HEARD
 from .speech import Listening, once
 from .stream import entered_in_thread
@@ -69,8 +69,9 @@ async def draft(app: App, wanted: Enrolment) -> Draft:
     _check(app, name, wanted)
     recordings: list[tuple[bytes, str | None]] = []
     recognised = False
-    for recording in wanted.recordings:
-        pcm = await _in_turn(lambda one: read_reference(one.file), recording)
+    for number, recording in enumerate(wanted.recordings, 1):
+        with _naming(recording, number, len(wanted.recordings)):
+            pcm = await _in_turn(lambda one: read_reference(one.file), recording)
         text = _text(recording)
         if text is None:
             text = await _recognise(app, pcm, wanted)
@@ -108,7 +109,10 @@ async def borrow(app: App, recordings: Sequence[Recording]) -> AsyncIterator[tup
     if len(recordings) > MOST_REFERENCES:
         raise TooLarge(f"A voice may have {MOST_REFERENCES} recordings.")
     texts = [_text(recording) for recording in recordings]
-    decoded = [await _in_turn(lambda one: _flac(read_reference(one.file)), one) for one in recordings]
+    decoded = []
+    for number, recording in enumerate(recordings, 1):
+        with _naming(recording, number, len(recordings)):
+            decoded.append(await _in_turn(lambda one: _flac(read_reference(one.file)), recording))
     if not decoded:
         yield ()
         return
@@ -151,6 +155,18 @@ async def _recognise(app: App, pcm: bytes, wanted: Enrolment) -> str | None:
 
 async def _in_turn(work: Callable[[Recording], bytes], recording: Recording) -> bytes:
     return await asyncio.get_running_loop().run_in_executor(_LOOKING, work, recording)
+
+
+@contextmanager
+def _naming(recording: Recording, number: int, of: int) -> Iterator[None]:
+    """Say of several recordings with which one something is wrong: a file by its name, what was sent by its number."""
+    try:
+        yield
+    except (BadRequest, UnsupportedAudio, TooLarge) as error:
+        if of == 1:
+            raise
+        which = recording.file.name if isinstance(recording.file, Path) else f"Recording {number}"
+        raise type(error)(f"{which}: {error.text}") from error
 
 
 def _text(recording: Recording) -> str | None:

@@ -168,9 +168,10 @@ class Library:
             try:
                 yield read_voice(path)
             except (Damaged, OSError) as error:
-                if (path.name, str(error)) not in self._told:
-                    self._told.add((path.name, str(error)))
-                    _LOGGER.warning("The voice in %s is left out: %s", path, error)
+                why = f"voice.yml: {error.strerror}" if isinstance(error, OSError) else str(error)
+                if (path.name, why) not in self._told:
+                    self._told.add((path.name, why))
+                    _LOGGER.warning("The voice in %s is left out: %s", path, why)
 
 
 def _linked(path: str, folder: Path) -> str:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from .config_mistake import sentences
 from .config_source import NotYaml, read_yaml
 from .config_type import Language
 from .engines.protocol import Reference
@@ -21,6 +22,9 @@ from .errors import BadRequest
 
 _NAME: Final = re.compile(r"[^\W_]([\w .'-]{0,62}[^\W_])?")
 _FILE: Final = re.compile(r"[\w-][\w.-]{0,99}")
+_NAMES: Final = (
+    "1 to 64 letters, digits, spaces, dots, hyphens and apostrophes, a letter or digit first and last, such as 'anna'"
+)
 _LONGEST_NAME: Final = 200  # bytes: a file system takes 255
 _LARGEST: Final = 256 * 1024  # bytes of a voice.yml
 
@@ -44,9 +48,16 @@ class LibraryVoice:
     seed: int | None = None
 
 
+def _beside(file: str) -> str:
+    """Check that a file is one of the voice's folder."""
+    if _FILE.fullmatch(file) is None:
+        raise ValueError(f"must be a file of the same folder, such as reference.flac, not {file[:100]!r}")
+    return file
+
+
 class _Recording(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    audio: Annotated[str, Field(pattern=f"^{_FILE.pattern}$")]
+    audio: Annotated[str, AfterValidator(_beside)]
     text: Annotated[str | None, Field(max_length=LONGEST_TEXT)] = None
 
 
@@ -73,7 +84,7 @@ def is_voice(path: Path) -> bool:
 def read_voice(path: Path) -> LibraryVoice:
     """Read a voice of the library; raises Damaged and OSError."""
     if not is_voice(path):
-        raise Damaged("it is not a folder with a name of letters, digits, spaces, dots and hyphens")
+        raise Damaged(f"it is no folder whose name has {_NAMES}")
     return read_content(path)
 
 
@@ -88,10 +99,13 @@ def read_content(path: Path) -> LibraryVoice:
         if source.mistakes:
             raise Damaged(str(source.mistakes[0]))
         known = _VoiceFile.model_validate(values)
-    except (UnicodeDecodeError, NotYaml, ValidationError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else None
-        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else error
-        raise Damaged(f"voice.yml: {what}") from error
+    except UnicodeDecodeError as error:
+        raise Damaged("voice.yml: this is not UTF-8 text") from error
+    except NotYaml as error:
+        raise Damaged(f"voice.yml: {error}") from error
+    except ValidationError as error:
+        key, what = next(sentences(error, _VoiceFile))
+        raise Damaged(": ".join(filter(None, ("voice.yml", ".".join(key), what)))) from error
     references = tuple(Reference(str(path / one.audio), one.text) for one in known.references)
     for reference in references:
         if not Path(reference.path).is_file():
@@ -112,7 +126,7 @@ def safe_name(name: str) -> str:
     """Return a name as it is kept; raises BadRequest for one that cannot be a folder's."""
     name = composed(name.strip())
     if _NAME.fullmatch(name) is None or len(name.encode()) > _LONGEST_NAME:
-        raise BadRequest("A voice's name has 1 to 64 letters, digits, spaces, dots and hyphens, such as 'anna'.")
+        raise BadRequest(f"A voice's name has {_NAMES}.")
     return name
 
 
