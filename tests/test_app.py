@@ -74,6 +74,17 @@ async def test_voice_of_the_users_own_keeps_its_name_when_an_engine_brings_one_a
     assert told.startswith("'Anna' is a voice of your own; kitchen has one of that name too.")
 
 
+async def test_voice_that_no_engine_speaks_with_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = Settings(data_dir=tmp_path, engines={"qwen-tts": EngineSettings(enabled=False)})
+    Voices(settings).library.add(LibraryVoice(name="anna", engine="qwen-tts"), [(b"fLaC", "one")])
+    with caplog.at_level(logging.WARNING):
+        voices = Voices(settings)
+        await voices.look()
+    assert "anna" not in [voice.name for voice in voices.catalogue.voices]
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("Your voice 'anna' is not offered: no engine has a model that speaks with it")
+
+
 def test_engine_that_each_sentence_waits_for_stays_loaded_unless_the_user_says_otherwise(tmp_path: Path) -> None:
     def plans(engines: dict[str, Any]) -> dict[str, float | None]:
         settings = Settings(data_dir=tmp_path, engines=engines)

@@ -37,6 +37,10 @@ _SEEK_SECONDS: Final = 2.5
 what there is four times, 2 s apart."""
 _REMOTE_SECONDS: Final = 5.0
 _HIDES: Final = "'%s' is a voice of your own; %s has one of that name too. To have both, rename your own's folder in %s"
+_UNSPOKEN: Final = (
+    "Your voice '%s' is not offered: no engine has a model that speaks with it, or not the one that voice.yml in %s "
+    "names. docs/voices.md says which model does"
+)
 
 
 Read = Callable[[], Settings]
@@ -114,6 +118,9 @@ class Voices:
         for voice in catalogue.hidden:
             if voice not in self.catalogue.hidden:
                 _LOGGER.warning(_HIDES, voice.name, voice.engine, self.library.folder)
+        for name in catalogue.unspoken:
+            if name not in self.catalogue.unspoken:
+                _LOGGER.warning(_UNSPOKEN, name, self.library.folder)
         self.catalogue = replace(catalogue, settings=_preferring(self._settings, catalogue, self._preferred))
         self.info = encode(describe(self.catalogue))
 

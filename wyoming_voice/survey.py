@@ -33,12 +33,15 @@ def survey(settings: Settings, remote: Mapping[str, Info], library: Iterable[Lib
             models.append(_local_model(place, place.spec))
         elif place.spec.task == "tts" and (place.missing is None or place.name in settings.engines):
             voices += _local_voices(place, place.spec, found)
-    own = [voice for made in library if (voice := _library_voice(made, places)) is not None]
+    spoken = {made.name: _library_voice(made, places) for made in library}
+    own = [voice for voice in spoken.values() if voice is not None]
+    unspoken = [name for name, voice in spoken.items() if voice is None]
     names = {voice.name.casefold() for voice in own}
     hidden = tuple(voice for voice in voices if voice.name.casefold() in names)
     voices = [voice for voice in voices if voice not in hidden] + own
     unique = {voice.name: voice for voice in reversed(voices)}  # of two with one name the first counts
-    return Catalogue(settings, [voice for voice in voices if unique[voice.name] is voice], models, places, hidden)
+    voices = [voice for voice in voices if unique[voice.name] is voice]
+    return Catalogue(settings, voices, models, places, hidden, unspoken)
 
 
 def _places(settings: Settings) -> Iterator[tuple[Place, Sequence[EngineVoice]]]:

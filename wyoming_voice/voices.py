@@ -50,6 +50,8 @@ class Catalogue:
     places: Mapping[str, Place] = field(default_factory=dict)
     hidden: Sequence[Voice] = ()
     """Voices of engines that a voice of the user's own has the name of: nobody can choose them."""
+    unspoken: Sequence[str] = ()
+    """Names of the user's own voices that no engine here, as it is configured, can speak with."""
 
     def voice(self, choice: VoiceChoice, text: str = "") -> tuple[Voice, str | None]:
         """Find the voice by name, else by language, else by the script of the text, else the default one.
