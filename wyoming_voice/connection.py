@@ -12,6 +12,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -29,6 +30,9 @@ LINGER: Final = 2.0
 _WRITE_BUFFER: Final = 128 * 1024
 READ_BYTES: Final = 64 * 1024
 """Read of one peer before the others have their turn: two seconds of audio, half a millisecond's work."""
+
+_ANSWERS: Final = 64
+"""Questions of one peer that are answered before the others have their turn: less than a millisecond's work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,8 @@ class Connection(asyncio.BufferedProtocol):
         self.loop = asyncio.get_running_loop()
         self._lingering = False
         self._held_back = False
+        self._unread = False  # what the peer asks next waits in the parser, until it has read or others had their turn
+        self._answers = 0
         self._left = False
         self._stopping = False
         self._event_began: float | None = None
@@ -201,14 +207,21 @@ class Connection(asyncio.BufferedProtocol):
         if self._lingering:
             return
         self._heard = self.loop.time()
+        self._take(self._buffer[:nbytes])
+
+    def _take(self, received: bytes | memoryview) -> None:
+        self._answers = 0
         try:
-            for event in self._parser.feed(self._buffer[:nbytes]):
-                self._event_began = None
-                self._dispatch(event)
+            with closing(self._parser.feed(received)) as events:
+                for event in events:
+                    self._event_began = None
+                    self._dispatch(event)
+                    if self._unread:
+                        break  # what it asks next waits as bytes: its answer may be a thousand times as long
         except VoiceError as error:
             self.fail(error)
             return
-        if not self._parser.partial:
+        if self._unread or not self._parser.partial:
             self._event_began = None
         elif self._event_began is None:
             self._event_began = self._heard
@@ -216,7 +229,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """Answer what lacked only its newline, and close: a peer that stops sending has left."""
-        if not self._lingering:
+        if not self._lingering and not self._unread:
             try:
                 for event in self._parser.finish():
                     self._dispatch(event)
@@ -244,7 +257,10 @@ class Connection(asyncio.BufferedProtocol):
         """Go on: the peer has read."""
         self._paused = None
         self._wake()
-        self._resume_reading()
+        if self._unread:
+            self._go_on()
+        else:
+            self._resume_reading()
 
     # What a peer asks
 
@@ -272,8 +288,17 @@ class Connection(asyncio.BufferedProtocol):
             self._task = asyncio.create_task(self._run(begun), name=f"job {event.type}")
             self._task.add_done_callback(self._job_done)
 
+    def _go_on(self) -> None:
+        """Take what waits in the parser, and read on where that was all."""
+        if not self._unread or self._paused is not None or self._transport is None:
+            return
+        self._unread = False
+        if not self._lingering:
+            self._take(b"")
+        self._resume_reading()
+
     def _resume_reading(self) -> None:
-        if self._transport is not None and self._paused is None and not self._held_back:
+        if self._transport is not None and not self._unread and self._paused is None and not self._held_back:
             self._transport.resume_reading()
 
     def _answer(self, *events: Event) -> None:
@@ -282,8 +307,14 @@ class Connection(asyncio.BufferedProtocol):
     def _write(self, frames: bytes) -> None:
         if self._transport is not None and frames:
             self._transport.write(frames)
+            self._answers += 1
             if self._paused is not None:  # it asks and does not read: let it wait, its deadline runs
                 self._transport.pause_reading()
+                self._unread = True
+            elif self._answers == _ANSWERS:  # others have their turn
+                self._transport.pause_reading()
+                self._unread = True
+                self.loop.call_soon(self._go_on)
 
     async def _run(self, job: Job) -> None:
         failure: VoiceError | None = None

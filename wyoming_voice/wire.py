@@ -6,7 +6,7 @@ memory grows with what a peer sends and not with what it announces.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -50,11 +50,11 @@ class EventParser:
         """Whether an event has begun and is not complete."""
         return bool(self._buffer) or self._header is not None
 
-    def feed(self, received: bytes | memoryview) -> Iterator[Event]:
+    def feed(self, received: bytes | memoryview) -> Generator[Event, None, None]:
         """Yield the events that ``received`` completes; raises BadRequest or TooLarge at the first wrong one.
 
-        The iterator must be exhausted before the next call. An ``audio-chunk`` with more than :data:`PART_BYTES` comes
-        as several, each as soon as it is there.
+        The iterator must be exhausted or closed before the next call, which goes on where it was closed. An
+        ``audio-chunk`` with more than :data:`PART_BYTES` comes as several, each as soon as it is there.
         """
         self._buffer += received
         start = 0

@@ -13,7 +13,7 @@ import resource
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -488,6 +488,16 @@ async def wrong_json_types(door: Door) -> str:
     return told
 
 
+async def asking_and_never_reading(door: Door) -> str:
+    """Have each of fifty connections ask for what would be megabytes of answers."""
+    async with AsyncExitStack() as stack:
+        for _ in range(50):
+            _, writer = await stack.enter_async_context(peer(door.server, b'{"type":"describe"}\n' * 9000, reads=False))
+        port = writer.get_extra_info("sockname")[1]
+        await until(lambda: port not in door.server.peers())
+    return "hung up"
+
+
 async def a_name_of_a_megabyte(door: Door) -> str:
     data = json.dumps({"name": "x" * 1_000_000}).encode()
     told = await _wyoming(door, b'{"type": "select-program", "data_length": %d}\n' % len(data), data)
@@ -706,6 +716,7 @@ ATTACKS: Final[dict[Callable[[Door], Awaitable[str]], str]] = {
     deep_message: "INVALID_MESSAGE",
     wrong_types: '"bad-request"',
     wrong_json_types: "400 ",
+    asking_and_never_reading: "hung up",
     a_name_of_a_megabyte: '"unknown-engine"',
     a_megabyte_of_lists: '"too-large"',
     impossible_formats: '"unsupported-audio"',
