@@ -61,9 +61,9 @@ def make_tiny(name: str, folder: Path, *arguments: str) -> Path:
     return folder
 
 
-def probe(name: str, *arguments: str | Path) -> dict[str, Any]:
-    """Run ``probe/NAME.py`` in the engine's own environment; returns the JSON of its last line."""
-    said = _run(name, _HERE / "probe" / f"{name.replace('-', '_')}.py", *arguments)
+def probe(name: str, *arguments: str | Path, script: str | None = None) -> dict[str, Any]:
+    """Run ``probe/NAME.py``, or another script there, in the engine's own environment; returns its last line's JSON."""
+    said = _run(name, _HERE / "probe" / f"{script or name.replace('-', '_')}.py", *arguments)
     found: dict[str, Any] = json.loads(said.strip().rpartition("\n")[2])
     return found
 

@@ -126,6 +126,15 @@ def test_frames_are_the_same_with_graphs_and_without(told: dict[str, Any]) -> No
     assert told["graphs"]["equal"], told["graphs"]
 
 
+def test_a_pretended_gpu_replays_the_frames_that_it_says_step_by_step_with_one_transfer_a_frame(models: Path) -> None:
+    found = probe("qwen-tts", models, script="qwen_gpu")
+    assert found["frames"] > 30
+    assert found["graphs"] == 19, "all steps were captured, when the model was loaded"
+    assert found["equal"]
+    assert found["replays"] == 2, "the talker's step and the predictor's"
+    assert len(found["waits"]) == 1, found["waits"]
+
+
 def test_streams_that_share_a_batch_say_what_each_says_alone(told: dict[str, Any]) -> None:
     found = told["batch"]
     for way in ("plain", "masked"):

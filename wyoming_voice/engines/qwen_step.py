@@ -147,7 +147,7 @@ class Steps:
     def _run(self, key: object, step: Run) -> tuple[torch.Tensor, ...]:
         """Run a step, or replay the graph that was captured of it when it was first needed."""
         if self._graphs and key not in self._replays:
-            made = captured(key, step)
+            made = captured(key, step, self.position.device.index)
             if made is None:
                 self._graphs = False
             else:
