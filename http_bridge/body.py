@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
 from wyoming_voice.errors import BadRequest, Deadline, TooLarge
+from wyoming_voice.wire import MOST_CONTAINERS
 
 from .bridge import bridge_of
 from .output import disk
@@ -39,6 +40,7 @@ async def read_json(request: web.Request, model: type[M]) -> M:
     content = bytearray()
     limit = bridge_of(request).settings.limits.json_body
     too_large = TooLarge(f"A JSON body may have {limit} bytes (limits.json_body).")
+    brackets = 0
     if (request.content_length or 0) > limit:
         raise too_large
     async with _reading(request) as came:
@@ -47,6 +49,9 @@ async def read_json(request: web.Request, model: type[M]) -> M:
             content += piece
             if len(content) > limit:
                 raise too_large
+            brackets += piece.count(b"{") + piece.count(b"[")
+            if brackets > MOST_CONTAINERS:
+                raise TooLarge(f"A JSON body may have {MOST_CONTAINERS} opening brackets.")
     try:
         # As JSON, not as what json.loads makes of it: NaN and halves of surrogate pairs are no JSON.
         if len(content) > _MUCH:

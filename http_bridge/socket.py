@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiohttp import WSMsgType, web
 
 from wyoming_voice.errors import BadRequest, Deadline, UnsupportedAudio, VoiceError
+from wyoming_voice.wire import MOST_CONTAINERS
 
 from .bridge import STREAMING, bridge_of
 from .problem import CLOSE
@@ -168,6 +169,8 @@ def parse(message: str | bytes) -> dict[str, object] | str:
     """Read a JSON object with a ``type``; returns a sentence about what is wrong with it. Raises UnsupportedAudio."""
     if isinstance(message, bytes):
         raise UnsupportedAudio("This socket takes JSON messages in text frames, and no binary ones.")
+    if len(message) > MOST_CONTAINERS < message.count("[") + message.count("{"):
+        return f"A message may have {MOST_CONTAINERS} opening brackets."
     try:
         content = json.loads(message)
     except (ValueError, RecursionError):

@@ -22,12 +22,13 @@ from .pool import Pool, Ticket
 from .recognition import TRIES, Listening, Recognition
 from .steps import Prepared, Retold, Steps, Wanted, limited, once, split
 from .stream import entered_in_thread
-from .text.ssml import check_ssml, strip_ssml
+from .text.ssml import strip_ssml
 from .voices import Catalogue, Voice, VoiceChoice, matches
 
 __all__ = ["Finish", "Listening", "Speech", "Utterance", "Wanted", "once"]  # all that a front door needs
 
 _ALONE: Final = Wanted(llm=False, stress=False)
+_LONG: Final = 8192  # characters of SSML: a millisecond or two
 _LONGER: Final = 204
 """How many times as long as a text its language model's words may be at most (``llm_reply.py``)."""
 
@@ -152,8 +153,7 @@ class Speech:
             audio.close()
 
     async def _speak(self, utterance: Utterance, audio: Channel[AudioChunk], seen: Observation) -> None:
-        whole = await self._document(utterance) if utterance.ssml else None
-        text = utterance.text if whole is None else once(strip_ssml(whole))
+        whole, text = await self._document(utterance) if utterance.ssml else (None, utterance.text)
         catalogue = self._catalogue()
         if not utterance.voice.open:
             catalogue.voice(utterance.voice)  # a wrong name is told before the text has come
@@ -205,11 +205,13 @@ class Speech:
         retold = self._steps.retold(limited(text, limit), utterance.voice.language, told)
         return split(retold, _LONGER * limit + _LONGER)
 
-    async def _document(self, utterance: Utterance) -> str:
+    async def _document(self, utterance: Utterance) -> tuple[str, AsyncIterator[str]]:
+        """Read an SSML document to its end; returns it, and the text in it."""
         parts = [part async for part in limited(utterance.text, self._settings.limits.text)]
         document = "".join(parts)
-        check_ssml(document)
-        return document
+        if len(document) > _LONG:
+            return document, once(await asyncio.to_thread(strip_ssml, document))
+        return document, once(strip_ssml(document))
 
     async def _say(self, ticket: Ticket, segment: Segment, output: Output) -> None:
         step_timeout = self._settings.engine(ticket.engine).step_timeout

@@ -127,8 +127,8 @@ def encode(event: Event) -> bytes:
 
 
 def _parse_object(text: bytes, what: str) -> dict[str, object]:
-    if len(text) > _MOST_CONTAINERS < text.count(b"[") + text.count(b"{"):
-        raise TooLarge(f"{what} may have {_MOST_CONTAINERS} opening brackets.")
+    if len(text) > MOST_CONTAINERS < text.count(b"[") + text.count(b"{"):
+        raise TooLarge(f"{what} may have {MOST_CONTAINERS} opening brackets.")
     try:
         parsed = _DECODER.decode(text.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -146,7 +146,7 @@ def _refuse(constant: str) -> NoReturn:
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 _MOST: Final = 2**31
-_MOST_CONTAINERS: Final = 100_000
+MOST_CONTAINERS: Final = 100_000
 """Brackets in an object's JSON, also in its texts: a megabyte of empty lists takes 60 ms, most of it for the garbage
 collector, which looks at each."""
 

@@ -61,6 +61,17 @@ async def test_one_byte_more_is_too_much(tmp_path: Path) -> None:
         assert "limits.json_body" in refused.message
 
 
+async def test_what_costs_most_to_parse_is_refused(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as door:
+        refused = await door.refused("POST", "/tts/wav", data=b'{"text": "a", "more": [' + b"{}," * 100_000 + b"{}]}")
+        assert (refused.status, refused.code) == (413, "too-large")
+        assert "opening brackets" in refused.message
+        async with door.client.ws_connect(f"{door.url}/tts/speak-streaming") as socket:
+            await socket.receive()
+            await socket.send_str('{"type": "Speak", "more": [' + "[]," * 100_000 + "[]]}")
+            assert "opening brackets" in str((await socket.receive()).data)
+
+
 async def test_text_is_limited(tmp_path: Path) -> None:
     async with open_door(tmp_path, limits=SMALL) as door:
         for path, field in (("/tts", "text"), ("/tts/wav", "text"), ("/v1/audio/speech", "input")):

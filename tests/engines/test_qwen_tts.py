@@ -128,6 +128,8 @@ def test_frames_are_the_same_with_graphs_and_without(told: dict[str, Any]) -> No
 
 def test_a_pretended_gpu_replays_the_frames_that_it_says_step_by_step_with_one_transfer_a_frame(models: Path) -> None:
     found = probe("qwen-tts", models, script="qwen_gpu")
+    if "skip" in found:
+        pytest.skip(found["skip"])
     assert found["frames"] > 30
     assert found["graphs"] == 19, "all steps were captured, when the model was loaded"
     assert found["equal"]

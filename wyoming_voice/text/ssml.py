@@ -29,11 +29,6 @@ def strip_ssml(text: str) -> str:
     return document.spoken()
 
 
-def check_ssml(text: str) -> None:
-    """Raise BadRequest where :func:`strip_ssml` would."""
-    _Document().read(text)
-
-
 class _Document:
     """The text of a document while it is read."""
 

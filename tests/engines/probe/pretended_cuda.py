@@ -21,13 +21,14 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 aten = torch.ops.aten
+_GUARDS = "_ZN3c104impl26device_guard_impl_registryE"
 CPU = torch.device("cpu")
 _COPIES = (aten._to_copy.default, aten.copy_.default)  # from one device to another
 _ASKING = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 _INDEXED = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default)
 
 
-class OnGpu(torch.Tensor):
+class OnGpu(torch.Tensor):  # type: ignore[misc]  # torch is not where mypy runs
     """A tensor of a device that is not there."""
 
     host: torch.Tensor
@@ -94,14 +95,14 @@ class Graph:
 
     def note(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> None:
         """Take an operation that was just done, on and into real tensors."""
-        kept: list[Any] = [tree_map_only(torch.Tensor, lambda one: one, part) for part in (args, kwargs)]
+        kept_args, kept_kwargs = (tree_map_only(torch.Tensor, lambda one: one, part) for part in (args, kwargs))
         made = [one for one in tree_leaves(result) if isinstance(one, torch.Tensor)]
         seen = {_address(one) for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)}
         for one in made:
             if _address(one) not in seen:
                 self.memory[_address(one)] = one
         if made and not (func.is_view and all(_address(one) in seen for one in made)):
-            self.launches.append(Launch(func, *kept, made))
+            self.launches.append(Launch(func, kept_args, kept_kwargs, made))
 
     def keep(self, written: torch.Tensor) -> None:
         """Remember what a tensor holds that an operation of the capture is about to write to."""
@@ -120,14 +121,14 @@ class Graph:
         """Write nonsense where others may have written."""
         if self.holds:
             for one in self.memory.values():
-                one.fill_(
-                    torch.nan
-                    if one.is_floating_point()
-                    else torch.iinfo(one.dtype).min
-                    if one.dtype != torch.bool
-                    else 1
-                )
+                one.fill_(_nonsense(one.dtype))
         self.holds = False
+
+
+def _nonsense(kind: torch.dtype) -> float:
+    if kind == torch.bool:
+        return 1
+    return torch.nan if kind.is_floating_point else float(torch.iinfo(kind).min)
 
 
 @contextmanager
@@ -171,7 +172,7 @@ def pretended_cuda(count: int = 1) -> Iterator["PretendedCuda"]:
         yield gpu
 
 
-class PretendedCuda(TorchDispatchMode):
+class PretendedCuda(TorchDispatchMode):  # type: ignore[misc]
     """Does what is asked of a GPU; counts what makes the CPU wait for it."""
 
     def __init__(self) -> None:
@@ -215,11 +216,8 @@ class PretendedCuda(TorchDispatchMode):
                 return parts
         given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
         device = self._device(func, args, given, kwargs)
-        graph = (
-            self._capturing
-            if self._capturing and self._capturing.device in {device, *(one.device for one in given)}
-            else None
-        )
+        places = {device, *(one.device for one in given)}
+        graph = self._capturing if self._capturing and self._capturing.device in places else None
         if device != CPU or any(one.device != CPU for one in given):
             self._look(func, args, kwargs, given, device)
         if func is aten._fused_sdp_choice.default:
@@ -280,25 +278,36 @@ class PretendedCuda(TorchDispatchMode):
             raise RuntimeError(f"operation not permitted when stream is capturing: {func}")
 
 
-class Generator(torch.Generator):
+class Generator(torch.Generator):  # type: ignore[misc]
     """In place of ``torch.Generator``: one of a GPU lies on the CPU as well."""
 
     on_gpu: ClassVar[dict[int, torch.Generator]] = {}
     """By its address: its class is lost on the way through torch, and no other may take its place."""
 
     def __new__(cls, device: Any = "cpu") -> Self:
-        made = super().__new__(cls)
+        made: Self = super().__new__(cls)
         if torch.device(device).type == "cuda":
             cls.on_gpu[made._cdata] = made
         return made
 
 
+def why_not() -> str | None:
+    """Say why there can be no pretended GPU here; None: there can be one."""
+    if torch.backends.cuda.is_built():
+        return "this torch is made for real GPUs"
+    library = Path(torch.__file__).parent / "lib" / "libc10.so"
+    if not library.exists() or not hasattr(ctypes.CDLL(str(library)), _GUARDS):
+        return f"{library.name} of torch {torch.__version__} has no {_GUARDS}"
+    return None
+
+
 def _have_guard() -> None:
     """Have torch switch to a GPU's device as it switches to the CPU: by doing nothing. Built for a CPU it refuses."""
     library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libc10.so"))
-    guards = (ctypes.c_void_p * 2).in_dll(library, "_ZN3c104impl26device_guard_impl_registryE")  # of the CPU, of CUDA
+    guards = (ctypes.c_void_p * 2).in_dll(library, _GUARDS)  # of the CPU, of CUDA
     guards[1] = guards[1] or guards[0]
 
 
 def _address(tensor: torch.Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
+    address: int = tensor.untyped_storage().data_ptr()
+    return address

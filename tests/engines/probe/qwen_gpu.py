@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from tests.engines.probe.pretended_cuda import PretendedCuda, pretended_cuda
+from tests.engines.probe.pretended_cuda import PretendedCuda, pretended_cuda, why_not
 from wyoming_voice.engines.qwen_model import QwenModel
 from wyoming_voice.engines.qwen_talker import Prompt, Talker
 from wyoming_voice.engines.torch_audio import import_torchaudio
@@ -73,6 +73,9 @@ def compare(gpu: PretendedCuda, folder: Path, device: str) -> dict[str, object]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    if reason := why_not():
+        print(json.dumps({"skip": reason}))
+        sys.exit()
     qwen_tts.Qwen3TTSModel.from_pretrained = load
     with pretended_cuda(2) as gpu:  # the second: a capture is of the current one, which is the first
         print(json.dumps(compare(gpu, Path(sys.argv[1]) / "custom_voice", "cuda:1")))
