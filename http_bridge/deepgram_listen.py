@@ -47,7 +47,7 @@ class _Query(BaseModel):
     keyterm: list[str] = Field(default=[], description="Names and words to expect")
     keywords: list[str] = Field(default=[], description="The same, as older models had it")
     encoding: Literal["linear16", "mulaw", "alaw"] | None = Field(
-        default=None, description="Of raw audio; needed over the WebSocket"
+        default=None, description="Of raw audio; without it a recording in a container is expected"
     )
     sample_rate: Annotated[int, Field(ge=8000, le=192_000)] | None = Field(default=None, description="Of raw audio, Hz")
     channels: Annotated[int, Field(ge=1, le=8)] = Field(default=1, description="Of raw audio; they are mixed")
@@ -154,13 +154,8 @@ async def listen_socket(request: web.Request) -> web.StreamResponse:
     catalogue = bridge_of(request).app.voices.catalogue
     expected = settled(request, query.expected(catalogue))
     model, _ = catalogue.model(expected.model, expected.language)
-    if query.encoding is None:
-        raise BadRequest(
-            "Over a WebSocket only raw audio is heard here: add ?encoding=linear16&sample_rate=16000 to the address "
-            "and send PCM, or send the recording with POST /v1/listen."
-        )
     asked = Asked(
-        sound=sound_of(query.encoding, query.sample_rate, query.channels),
+        sound=query.encoding and sound_of(query.encoding, query.sample_rate, query.channels),
         rules=query.rules(),
         expected=expected,
         interim=query.interim_results,

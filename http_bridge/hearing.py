@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,6 +18,7 @@ from wyoming_voice.errors import VoiceError
 from wyoming_voice.listening import HEARD
 from wyoming_voice.speech import once
 
+from .arriving import Arriving
 from .bridge import Bridge, bridge_of
 from .recording import Expected, polished
 from .reply import to_json
@@ -31,7 +33,7 @@ _SLICE: Final = HEARD.byte_rate  # bytes that are converted and judged at once, 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What the client's binary messages hold."""
+    """What the client's binary messages hold, where it is raw audio."""
 
     fmt: PcmFormat
     """16 bit; what a law makes of its bytes."""
@@ -42,7 +44,8 @@ class Sound:
 class Asked:
     """What a client wants of a session."""
 
-    sound: Sound
+    sound: Sound | None
+    """None: one recording in a container, which says itself what it is."""
     rules: EndpointRules
     expected: Expected
     interim: bool
@@ -86,7 +89,8 @@ class ListenSession:
         self._bridge = bridge
         self._activity = activity
         self._asked = asked
-        self._converter = Converter(asked.sound.fmt, HEARD)
+        self._converter = Converter(HEARD if asked.sound is None else asked.sound.fmt, HEARD)
+        self._arriving = Arriving() if asked.sound is None else None
         self._endpointer = Endpointer(asked.rules)
         self._queue: Channel[_Piece | Quiet | Finalized] = Channel(_MOST_WAITING)
         expected = asked.expected
@@ -103,11 +107,18 @@ class ListenSession:
         if self._asked.hello is not None:
             await self._socket.send(self._asked.hello)
         try:
-            await side_by_side(self._read(), self._work())
+            await side_by_side(self._work(), self._read(), *([] if self._arriving is None else [self._decode()]))
         finally:
             await self._stop_interim()
 
     async def _read(self) -> None:
+        try:
+            await self._read_on()
+        finally:
+            if self._arriving is not None:
+                self._arriving.finish()  # a thread waits for what comes next
+
+    async def _read_on(self) -> None:
         while True:
             message = await self._socket.receive(self._bridge.settings.limits.input)
             if self._closing:
@@ -139,11 +150,30 @@ class ListenSession:
 
     async def _close(self) -> None:
         self._closing = True
+        if self._arriving is not None:
+            self._arriving.finish()
+        else:
+            await self._end()
+
+    async def _end(self) -> None:
         await self._follow(self._converter.finish())
         await self._tell(self._endpointer.finish())
         self._queue.close()
 
+    async def _decode(self) -> None:
+        """Follow what a container holds, until the client has closed or the recording ends."""
+        assert self._arriving is not None, "there is a container"
+        async with aclosing(self._arriving.decoded()) as sound:
+            async for pcm in sound:
+                await self._follow(pcm)
+        self._closing = True
+        await self._end()
+
     async def _hear(self, sound: bytes) -> None:
+        if self._arriving is not None:
+            await self._arriving.feed(sound)
+            return
+        assert self._asked.sound is not None, "else it is a container"
         law = self._asked.sound.law
         pcm = sound if law is None else expand(sound, law)
         for start in range(0, len(pcm), _SLICE):

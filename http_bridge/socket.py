@@ -151,14 +151,17 @@ async def serve(
     return peer
 
 
-async def side_by_side(reading: Coroutine[Any, Any, None], working: Coroutine[Any, Any, None]) -> None:
-    """Run until the work is done, or either raises; the other is cancelled. Reading has no end of its own."""
-    tasks = [asyncio.create_task(reading, name="read a socket"), asyncio.create_task(working, name="work for a socket")]
+async def side_by_side(working: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:
+    """Run until the work is done, or one of them raises; the others are cancelled."""
+    work = asyncio.create_task(working, name="work for a socket")
+    tasks = [work, *(asyncio.create_task(other, name="read a socket") for other in others)]
+    pending = set(tasks)
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in reversed(tasks):  # what the work says comes first
-            if task in done:
-                task.result()
+        while work in pending:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:  # what the work says comes first
+                if task in done:
+                    task.result()
     finally:
         for task in tasks:
             task.cancel()

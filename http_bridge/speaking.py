@@ -80,7 +80,7 @@ class SpeakSession:
     async def run(self) -> None:
         """Serve until the client closes or leaves, or something goes wrong."""
         await self._socket.send(self._dialect.metadata)
-        await side_by_side(self._read(), self._work())
+        await side_by_side(self._work(), self._read())
 
     async def _read(self) -> None:
         while True:

@@ -2,7 +2,7 @@
 
 import ctypes
 import struct
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -35,23 +35,28 @@ _MOST_TRACKS: Final = 16
 with suppress(AttributeError):
     ctypes.CDLL(av.container.core.__file__).av_max_alloc(ctypes.c_size_t(_LARGEST_ALLOCATION))
 
+_LIVE: Final = {"probesize": "16384", "analyzeduration": "100000"}  # bytes, microseconds
 _SEND: Final = "Send a recording as WAV, MP3, M4A, Ogg, Opus, WebM or FLAC."
 
 
-def decode(file: BinaryIO | Path, target: PcmFormat, *, max_seconds: float) -> Generator[bytes, None, None]:
+def decode(
+    file: BinaryIO | Path, target: PcmFormat, *, max_seconds: float, live: bool = False
+) -> Generator[bytes, None, None]:
     """Yield a recording as PCM in pieces of about a second; of one that breaks off, what there is.
+
+    One that is ``live`` arrives while it is read: little is looked at before the first piece, and pieces are small.
 
     Reads nothing but ``file``, which may lie about everything in it. Raises UnsupportedAudio for what is no recording
     (at the first step), and TooLarge once more than ``max_seconds`` have come out. Blocks: call it in a thread.
     """
     if isinstance(file, Path):
         with file.open("rb") as opened:
-            yield from decode(opened, target, max_seconds=max_seconds)
+            yield from decode(opened, target, max_seconds=max_seconds, live=live)
         return
     left = int(max_seconds * target.rate) * target.frame_size
     found = False
-    with _opened(file) as container:
-        for pcm in _converted(_frames(container), target):
+    with _opened(file, _LIVE if live else {}) as container:
+        for pcm in _converted(_frames(container), target, 0.1 if live else 1.0):
             found = True
             left -= len(pcm)
             if left < 0:
@@ -62,7 +67,7 @@ def decode(file: BinaryIO | Path, target: PcmFormat, *, max_seconds: float) -> G
         raise UnsupportedAudio(f"There is no sound in this file, or it is damaged. {_SEND}")
 
 
-def _opened(file: BinaryIO) -> InputContainer:
+def _opened(file: BinaryIO, also: Mapping[str, str]) -> InputContainer:
     """Open a container, and nothing that it names."""
     # Without its name: a suffix must not choose the demuxer.
     nameless = SimpleNamespace(read=file.read, seek=file.seek, tell=file.tell, seekable=file.seekable)
@@ -71,6 +76,7 @@ def _opened(file: BinaryIO) -> InputContainer:
         "codec_whitelist": _DECODERS,
         "protocol_whitelist": "none",  # of no file and no address, should a container name one after all
         "max_streams": str(_MOST_TRACKS),
+        **also,
     }
     try:
         return av.open(nameless, "r", container_options=options, metadata_errors="replace")
@@ -93,8 +99,8 @@ def _frames(container: InputContainer) -> Iterator[av.AudioFrame]:
                 yield from packet.decode()
 
 
-def _converted(frames: Iterator[av.AudioFrame], target: PcmFormat) -> Iterator[bytes]:
-    """Convert frames about a second at a time; the format may change among them, as in chained Ogg files."""
+def _converted(frames: Iterator[av.AudioFrame], target: PcmFormat, piece: float) -> Iterator[bytes]:
+    """Convert frames about so many seconds at a time; the format may change among them, as in chained Ogg files."""
     for _, run in groupby(frames, key=lambda frame: (frame.sample_rate, frame.layout.name, frame.format.name)):
         converter: Converter | None = None
         packer = av.AudioResampler(format="s32")  # whatever the codec made: bits, floats, planes
@@ -104,7 +110,7 @@ def _converted(frames: Iterator[av.AudioFrame], target: PcmFormat) -> Iterator[b
             converter = converter or Converter(source, target)
             for packed in packer.resample(frame):
                 held += memoryview(packed.planes[0])[: packed.samples * source.frame_size]  # the plane is padded
-            if len(held) >= source.byte_rate:
+            if len(held) >= piece * source.byte_rate:
                 yield converter.feed(bytes(held))
                 held.clear()
         assert converter is not None, "groupby makes no empty groups"

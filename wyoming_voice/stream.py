@@ -2,22 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-async def in_thread(steps: Generator[T, None, None]) -> AsyncGenerator[T, None]:
-    """Iterate in a thread, one step ahead of nobody: decoding a file must not keep the event loop from others."""
+async def in_thread(steps: Generator[T, None, None], own: Executor | None = None) -> AsyncGenerator[T, None]:
+    """Iterate in a thread, one step ahead of nobody: decoding a file must not keep the event loop from others.
+
+    Steps that wait need threads of their ``own``: all others share a few.
+    """
+    loop = asyncio.get_running_loop()
     try:
         while True:
-            step = await asyncio.to_thread(next, steps, _END)
+            step = await loop.run_in_executor(own, next, steps, _END)
             if isinstance(step, _End):
                 return
             yield step
     finally:
-        await asyncio.shield(asyncio.to_thread(steps.close))
+        await asyncio.shield(loop.run_in_executor(own, steps.close))
 
 
 @asynccontextmanager
