@@ -35,10 +35,13 @@ class Arriving:
     async def decoded(self) -> AsyncGenerator[bytes, None]:
         """Yield PCM as :data:`HEARD`, until the recording ends; raises UnsupportedAudio for what is none."""
         steps = decode(cast("BinaryIO", _File(self)), HEARD, max_seconds=_LONGEST, live=True)
-        with ThreadPoolExecutor(1, "decode what arrives") as own:
+        own = ThreadPoolExecutor(1, "decode what arrives")
+        try:
             async with aclosing(in_thread(steps, own)) as sound:
                 async for pcm in sound:
                     yield pcm
+        finally:
+            own.shutdown(wait=False)  # a thread that still waits is ended by the event loop, which must not wait for it
 
     def next(self) -> bytes:
         """Wait in a thread for what comes next; nothing: it was all."""
